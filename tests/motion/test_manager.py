@@ -12,7 +12,7 @@ from motion.channel_watch import ChannelWatch
 from motion.records import MotionMode, MotionSettings, Reason, Sensitivity, ToldBy, Zone
 from motion_manager import MOST_CRASHES
 from tests.motion.watching import JPEG, PLACE, Watching
-from vision.messages import CAME_TO_REST, Failed
+from vision.messages import CAME_TO_REST, CELL_BYTES, Failed
 
 SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
 
@@ -374,6 +374,24 @@ def test_a_removed_camera_leaves_nothing(watching: Watching) -> None:
     watching.manager.tick()
     start = watching.clock.now - timedelta(hours=1)
     assert watching.manager.cell_hits(1, 1, SQUARE, start, watching.clock.now).hits == ()
+
+
+def test_the_cells_of_every_picture_are_noted_once_a_second(watching: Watching) -> None:
+    watch = watching.watch(settings=MotionSettings(MotionMode.EVERY_PICTURE))
+    for _ in range(50):
+        watching.show(watch, share=0.02)
+        watching.clock.move(seconds=0.2)
+    whole = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+    start = watching.clock.now - timedelta(hours=1)
+    assert len(watching.manager.cell_hits(1, 1, whole, start, watching.clock.now).hits) == 10
+
+
+def test_cells_are_kept_as_long_as_events_of_motion(watching: Watching) -> None:
+    now, manager = watching.clock.now, watching.manager
+    manager.add_cells(1, 1, {now - timedelta(days=days): b"\xff" * CELL_BYTES for days in (29, 31)})
+    manager.tick()
+    hits = manager.cell_hits(1, 1, SQUARE, now - timedelta(days=99), now).hits
+    assert [now - hit.at for hit in hits] == [timedelta(days=29)], "EVENT_KEEP_MOTION_DAYS is 30"
 
 
 def test_an_unknown_channel_has_no_settings(watching: Watching) -> None:

@@ -32,7 +32,7 @@ export function stateWords(detector) {
 /** Return the words above the channels in which this server looks for motion. @param {number} count */
 export function watchedWords(count) {
   if (count) return `This server looks for motion in ${counted(count, 'channel')}:`;
-  return 'This server looks for motion in no channel yet, so it recognizes nothing. Choose “Motion” in the list of a camera’s channels, and switch it on.';
+  return 'This server looks for motion in no channel yet, so it recognizes nothing. Open the live view of a camera, choose “Edit” at its channels, then “Motion”, and switch it on.';
 }
 
 /** Return the facts beside a model's name. @param {DetectorModel} model */

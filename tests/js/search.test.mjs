@@ -181,7 +181,7 @@ test('a state says what goes on, and for what a search waits', () => {
   assert.match(text.stateWords(search({ state: 'estimating' })).title, /Reads what is known/);
   assert.match(text.stateWords(search({ state: 'estimating', waits_for: 'turn' })).text, /Another search runs/);
   const busy = search({ waits_for: 'recorder', problem: { code: 'replay_limit', detail: 'taken' } });
-  assert.match(text.stateWords(busy).text, /people come first/);
+  assert.match(text.stateWords(busy).text, /users come first/);
   const away = search({ waits_for: 'recorder', problem: { code: 'camera_unreachable', detail: 'x' } });
   assert.match(text.stateWords(away).text, /does not answer.*goes on when the recorder answers/);
   assert.equal(text.stateWords(search({ results: [result('10:30:00', 1)] })).text, '1 movement so far.');
@@ -214,7 +214,7 @@ test('a failed or ended search gives its reason, and keeps its results', () => {
   const failed = search({ state: 'failed', problem: { code: 'camera_auth_failed', detail: 'x' }, results: [result('10:30:00', 1)] });
   assert.match(text.stateWords(failed).text, /Wrong user name or password\..*1 movement\./);
   const ended = search({ state: 'cancelled', problem: { code: 'nobody_looks', detail: 'x' } });
-  assert.match(text.stateWords(ended).text, /No page showed this search/);
+  assert.match(text.stateWords(ended).text, /no page looked at it for a minute/);
   const other = search({ state: 'failed', problem: { code: 'odd', detail: 'The server’s own words.' } });
   assert.equal(text.stateWords(other).text, 'The server’s own words.');
   assert.ok(text.needsPackages(search({ problem: { code: 'vision_missing', detail: 'x' } })));

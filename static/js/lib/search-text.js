@@ -24,9 +24,9 @@ export const SOURCES = { device: 'The recordings of the recorder', server: 'The 
 
 /** Explanations of problems of a search, by their codes. lib/messages.js has those of device errors. @type {Record<string, string>} */
 const PROBLEMS = {
-  nothing_recorded: 'Choose another range: the timeline of the recordings page shows the recorded times.',
+  nothing_recorded: 'Choose another range: the recordings page shows the recorded times.',
   not_listed: 'The recorder has not listed all its recordings of this range yet. Search again in a minute to see the rest.',
-  nobody_looks: 'No page showed this search for a minute, so the server ended it. Its results until then are below.',
+  nobody_looks: 'The server ended this search, because no page looked at it for a minute. Its results are below.',
   app_ended: 'The app was restarted while this search ran. Search again.',
   camera_changed: 'The camera was changed or removed while this search ran.',
   internal_error: 'A fault of the app ended this search. The log of the app has the reason.',
@@ -73,7 +73,7 @@ function recorderText({ problem }) {
   const reason = problem && hasMessage(problem.code) ? `${messageOf(problem.code).title}.` : (problem?.detail ?? '');
   const isTaken = !problem || problem.code === 'replay_limit' || problem.code === 'camera_busy';
   return isTaken
-    ? 'Another user plays recordings of this recorder, and people come first. The search goes on when the recorder has a free place.'
+    ? 'A user plays recordings of this recorder, and users come first. The search goes on when the recorder has a free place.'
     : sentences(reason, 'The search goes on when the recorder answers again.');
 }
 
@@ -198,7 +198,7 @@ export function inOrder(results, order) {
   return [...results].sort((a, b) => (order === 'time' ? byTime(a, b) : (b.score ?? 0) - (a.score ?? 0) || byTime(a, b)));
 }
 
-/** Return the recorded part of a range as a sentence, for the form. @param {number} recordedMs @param {number} wholeMs */
+/** Return the recorded part of a range, for the form. @param {number} recordedMs @param {number} wholeMs */
 export function recordedText(recordedMs, wholeMs) {
   if (recordedMs < 1000) return 'Nothing is recorded in this range.';
   if (wholeMs - recordedMs < 60_000) return 'All of this range is recorded.';

@@ -163,7 +163,7 @@ export class SearchForm extends EventTarget {
     for (const field of [this.#from, this.#to]) field.input.ariaInvalid = text ? 'true' : null;
   }
 
-  // ── The recorded time ─────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Recorded times ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   #ask() {
     if (this.#timer !== null) clearTimeout(this.#timer);

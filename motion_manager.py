@@ -155,12 +155,15 @@ class MotionManager(ChildListener):
         """Return the state and the cost of the watching process."""
         return self._child.view()
 
-    def glimpse(self, camera_id: int, channel: int) -> Glimpse | None:
-        """Return the newest look at a channel; None while it is not watched. Raise NotFound."""
+    def glimpse(self, camera_id: int, channel: int, at: datetime | None = None) -> Glimpse | None:
+        """Return the newest look at a channel, or that at the picture of a time; None if there is none.
+
+        Raise NotFound.
+        """
         self._require(camera_id, channel)
         with self._lock:
             watch = self._watches.get((camera_id, channel))
-        return None if watch is None else watch.glimpse
+        return None if watch is None else watch.glimpse(at)
 
     def picture(self, camera_id: int, channel: int) -> WatchedPicture | None:
         """Return the newest picture that was looked at; None while there is none. Raise NotFound."""
@@ -346,7 +349,7 @@ class MotionManager(ChildListener):
             return MotionState(device, Reason.UNREADABLE_VIDEO)
         if watch is None:
             return MotionState(device, noted or Reason.STARTING)
-        glimpse = watch.glimpse
+        glimpse = watch.glimpse()
         if noted is None and self._child.view().state is ChildState.RESTARTING:
             noted = Reason.RESTARTING
         return MotionState(

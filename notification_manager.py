@@ -91,7 +91,7 @@ class NotificationManager:
         self._looked_s = self._pruned_s = float("-inf")
         events.log.on_stored(self._dispatcher.take)
         events.log.on_changed(self._dispatcher.take)
-        cameras.on_delete(self._dispatcher.forget_camera)
+        cameras.on_delete(self._forget_camera)
 
     def use_push(self, push: Sink) -> None:
         """Use this sink for all notices to the push sink. Call it before start()."""
@@ -273,6 +273,10 @@ class NotificationManager:
         if now_s - self._pruned_s >= _PRUNES_EVERY_S:
             self._pruned_s = now_s
             self._deliveries.prune(self._clock.now_utc(), self._keep)
+
+    def _forget_camera(self, camera_id: int) -> None:
+        self._dispatcher.forget_camera(camera_id)
+        self._look_soon()
 
     def _look_soon(self) -> None:
         self._looked_s = float("-inf")

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 
 from core.clock import Clock
 from core.errors import AppError, Unavailable
-from core.events import ChannelActivity, EventKind, EventSource, LoggedEvent, severity_of
+from core.events import ChannelActivity, EventKind, EventSource, LoggedEvent, PictureSubject, severity_of
 from core.settings import Settings
 from database import Database
 from event_manager import EventManager
@@ -61,6 +61,7 @@ class _Event:
 
     key: tuple[str, int]
     event: LoggedEvent
+    subject: PictureSubject
     look: EventLook | None
     jpeg: bytes | None
     is_over: bool = False
@@ -312,7 +313,7 @@ class ObjectManager:
     def _begin(self, place: Place, came: Came) -> None:
         if self._is_told(place, came):
             return
-        kind = EventKind(came.kind)
+        kind, subject = EventKind(came.kind), _subject_of(came.found)
         event = LoggedEvent(
             camera_id=place[0],
             channel=place[1],
@@ -320,14 +321,14 @@ class ObjectManager:
             source=EventSource.WATCH,
             start_at=came.start,
             severity=severity_of(kind),
-            score=round(came.found.score, 4),
-            label=came.found.label,
-            box=came.found.box,
+            score=subject.score,
+            label=subject.label,
+            box=subject.box,
             zone=came.zone,
         )
         with self._changed:
             self._number += 1
-            one = _Event(("objects", self._number), event, _look_of(came.found), came.look.jpeg)
+            one = _Event(("objects", self._number), event, subject, _look_of(came.found), came.look.jpeg)
             self._open[place, came.kind] = one
             self._unwritten.append(one)
         self._events.log.begin(one.key, event)
@@ -336,7 +337,7 @@ class ObjectManager:
         with self._changed:
             one = self._open.get((place, better.kind))
             if one is not None:
-                one.look, one.jpeg = _look_of(better.found), better.look.jpeg
+                one.subject, one.look, one.jpeg = _subject_of(better.found), _look_of(better.found), better.look.jpeg
                 if one not in self._unwritten:
                     self._unwritten.append(one)
 
@@ -367,7 +368,11 @@ class ObjectManager:
             if look is not None:
                 self._events.looks.save(one.event, look)
             if jpeg and camera_id is not None and self._events.pictures.put(camera_id, one.event.id, jpeg):
-                self._events.log.note_picture(one.event.id)
+                self._events.log.note_picture(one.event.id, one.subject)
+
+
+def _subject_of(found: Recognized) -> PictureSubject:
+    return PictureSubject(found.box, round(found.score, 4), found.label)
 
 
 def _look_of(found: Recognized) -> EventLook:

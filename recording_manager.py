@@ -105,11 +105,13 @@ class RecordingManager:
         with_events: bool = True,
         prefers_sub: bool = False,
         only_sure: bool = False,
+        source: Origin | None = None,
     ) -> Coverage:
         """Return the coverage of [start, end) as indexed so far: a row per channel with recordings, or only `channel`.
 
         `prefers_sub`: spans name the archive's recording of the sub stream, if it has one at that time, and otherwise
         the device's. `only_sure`: a row with recordings whose channel is only guessed has no recording of the device.
+        `source`: only the recordings of this place.
 
         The rest of the window is indexed in the background. Raise InvalidRequest for a window that is empty or longer
         than 400 days, NotFound for an unknown camera, and the device's error (CameraUnsupported, CameraUnreachable,
@@ -130,7 +132,12 @@ class RecordingManager:
             self._known.channel_coverage(
                 camera_id,
                 self._known.coverage_rows(
-                    camera_id, part_clock, channel=channel, prefers_sub=prefers_sub, only_sure=only_sure
+                    camera_id,
+                    part_clock,
+                    channel=channel,
+                    prefers_sub=prefers_sub,
+                    only_sure=only_sure,
+                    source=source,
                 ),
                 (part_clock.to_device_time(first), part_clock.to_device_time(last)),
                 part_clock.to_device_time(self._clock.now_utc()),

@@ -31,6 +31,7 @@ from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from media.still_decoder import StillDecoder
+from motion.child import VisionChild
 from motion_manager import MotionManager
 from notification_manager import NotificationManager
 from notifications.push_services import PushServices, parse_push_services, push_contact
@@ -41,6 +42,11 @@ from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from ptz_manager import PtzManager
 from recording_manager import RecordingManager
+from search_manager import SearchManager
+from searches.candidates import Candidates
+from searches.judge import Judges
+from searches.key_frames import Replays
+from searches.run import SearchContext
 from stream_manager import StreamManager
 from walls.walls import WallManager
 from web.flask_app import build_web
@@ -108,6 +114,19 @@ class Application:
         )
         self.streams = StreamManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
         self.pictures = PictureManager(settings, clock, self.spawner, self.gateway, self.cameras, self.recordings)
+        judges = Judges(clock)
+        judges.use(VisionChild(self.spawner, clock, judges, name="search-vision"))
+        searching = SearchContext(
+            clock,
+            Replays(settings, clock, self.gateway, self.cameras, self.recordings),
+            self.recordings,
+            self.pictures,
+            Candidates(self.motion, self.events),
+            self.motion,
+            judges,
+            self.motion.is_available,
+        )
+        self.searches = SearchManager(self.database, clock, self.cameras, self.recordings, searching)
         self.event_pictures = EventPictureTaker(
             self.events,
             self.cameras,
@@ -152,6 +171,7 @@ class Application:
         self.cameras.on_accepted_certificate(self.motion_watch.forget_camera)
         for subscribe in (self.cameras.on_delete, self.cameras.on_change):
             subscribe(self.motion_watch.forget_camera)
+            subscribe(self.searches.forget_camera)
             subscribe(self.motion.forget_camera)
             subscribe(self.events.forget_camera)
             subscribe(self.pinned_channels.forget_camera)
@@ -177,6 +197,7 @@ class Application:
             objects=self.objects,
             web_push=self.web_push,
             notifications=self.notifications,
+            searches=self.searches,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets
@@ -209,6 +230,7 @@ class Application:
                 (self.backfills.start, self.backfills.stop),
                 (self.streams.start, self.streams.stop),
                 (self.pictures.start, self.pictures.stop),
+                (self.searches.start, self.searches.stop),
                 (self.event_pictures.start, self.event_pictures.stop),
                 (self.notifications.start, self.notifications.stop),
                 (self.notifier.start, self.notifier.stop),

@@ -33,6 +33,7 @@ from bench import (
     pictures,
     recordings,
     report,
+    searches,
     sockets,
     storyboard,
     wall,
@@ -43,9 +44,9 @@ from bench.setting import ROOT, App, Recorder, app, recorder
 # In the order of the table.
 PARTS = (
     *("live", "gstreamer", "clicks", "heads", "wall", "sockets", "pictures", "load", "list", "recordings"),
-    *("storyboard", "exports", "archive", "mains", "events", "motion"),
+    *("storyboard", "exports", "archive", "mains", "events", "motion", "searches"),
 )
-_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports", "archive", "mains", "events", "motion")
+_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports", "archive", "mains", "events", "motion", "searches")
 _PEERS = "peers"
 
 
@@ -202,6 +203,7 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
         "mains": lambda: mains.figures(runs, window_s),
         "events": lambda: events.figures(runs),
         "motion": lambda: motion.figures(runs),
+        "searches": lambda: searches.figures(runs),
     }
     for part, measure in alone.items():
         if part in parts:

@@ -6,6 +6,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -18,9 +19,12 @@ from core.access import Scope
 from core.clock import SystemClock
 from core.events import EventKind, EventSource, LoggedEvent, Severity, severity_of
 from database import Database
+from events.details import EventDetails, bits_of
 from events.log import EventLog
-from events.log_query import EventQuery, to_ms
-from tables import EventRow
+from events.log_days import count_days
+from events.log_query import EventQuery, from_ms, to_ms
+from events.words_lists import COLOURS
+from tables import EventLookRow, EventRow
 
 ROWS = 1_000_000
 _BUSY_ROWS = 192_000  # of fifteen channels in one day
@@ -29,7 +33,9 @@ _CHUNK = 10_000
 _NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 _DAY = timedelta(days=1)
 _DAYS = 30
-_PAGE_MS, _BUSY_DAY_MS = 150.0, 5.0
+_PAGE_MS, _BUSY_DAY_MS, _DAYS_MS = 150.0, 5.0, 500.0
+_WALK_MS = 20.0  # for filters without an index, which may have to read all of the channel's day
+_SEEN_BY_DETECTOR = 10  # of so many events, the detector has seen one
 _BUSY_CAMERA = 9
 
 
@@ -46,6 +52,13 @@ def figures(runs: int) -> Iterator[Figure]:
             busy = EventQuery(camera_ids=(_BUSY_CAMERA,), channel=3, start=_NOON, end=_NOON + _DAY)
             what = f"a day of one channel, of {_BUSY_ROWS:,} events on it"
             yield _figure(what, runs, lambda: log.page(busy, limit=50), _BUSY_DAY_MS)
+            for more, narrowed in _narrowed(busy).items():
+                goal = _WALK_MS if narrowed.details and not narrowed.kinds else _BUSY_DAY_MS
+                yield _figure(f"{what}, {more}", runs, partial(log.page, narrowed, limit=50), goal)
+            month = EventQuery(start=_NOON - _DAYS * _DAY, end=_NOON + _DAY)
+            for more, narrowed in {"all events": month, **_narrowed(month)}.items():
+                what = f"the numbers of a month's days, of {ROWS + _BUSY_ROWS:,} events: {more}"
+                yield _figure(what, runs, partial(log.days, narrowed), _DAYS_MS)
             yield _figure(f"{_BURST:,} events at once, until they are stored", 1, lambda: _burst(log))
         finally:
             database.close()
@@ -60,6 +73,17 @@ _QUERIES = {
     "unseen events from 18:00 to 20:00": EventQuery(is_seen=False, from_minute=1080, until_minute=1200),
     "a kind that never came": EventQuery(kinds=(EventKind.STORAGE,)),
 }
+
+
+def _narrowed(query: EventQuery) -> dict[str, EventQuery]:
+    """Return the query with the filters that the page of events and words of a search make of it."""
+    return {
+        "in a zone": replace(query, zones=("Gate",)),
+        "in a zone that has none": replace(query, zones=("Roof",)),
+        "red persons": replace(query, kinds=(EventKind.PERSON,), details=(EventDetails(colours=("red",)),)),
+        "red cars": replace(query, details=(EventDetails(labels=("car",), colours=("red",)),)),
+        "from 18:00 to 20:00": replace(query, details=(EventDetails(minutes=(1080, 1200)),)),
+    }
 
 
 def _figure(what: str, runs: int, work: Callable[[], object], goal: float | None = None) -> Figure:
@@ -92,12 +116,17 @@ def _fill(database: Database) -> None:
 
     for make, count in ((usual, ROWS), (busy, _BUSY_ROWS)):
         for first in range(0, count, _CHUNK):
+            rows = [make(first + place) for place in range(min(_CHUNK, count - first))]
             with database.write() as session:
-                session.execute(insert(EventRow), [make(first + place) for place in range(min(_CHUNK, count - first))])
+                ids = session.scalars(insert(EventRow).returning(EventRow.id, sort_by_parameter_order=True), rows).all()
+                looks = [_look(row, event_id) for row, event_id in zip(rows, ids, strict=True) if row["zone"]]
+                session.execute(insert(EventLookRow), looks)
+                count_days(session, [_logged(row) for row in rows])
 
 
 def _row(camera_id: int, channel: int, kind: EventKind, start: datetime, number: int) -> dict[str, Any]:
-    start_ms = to_ms(start)
+    start_ms, turn = to_ms(start), number // 15
+    is_seen = turn % _SEEN_BY_DETECTOR == 0  # by the detector: it has a zone and a look
     return {
         "camera_id": camera_id,
         "channel": channel,
@@ -110,4 +139,17 @@ def _row(camera_id: int, channel: int, kind: EventKind, start: datetime, number:
         "arrived_ms": start_ms,
         "minute": start_ms // 60_000 % 1440,
         "changed_ms": number + 1,
+        "zone": ("Gate", "Yard", "Street")[turn // _SEEN_BY_DETECTOR % 3] if is_seen else "",
+        "label": ("person", "car")[turn // _SEEN_BY_DETECTOR % 2] if is_seen else "",
     }
+
+
+def _look(row: dict[str, Any], event_id: int) -> dict[str, Any]:
+    colours = bits_of((COLOURS[event_id // 150 % len(COLOURS)],))
+    return {"event_id": event_id, "kind": row["kind"], "start_ms": row["start_ms"], "colours": colours}
+
+
+def _logged(row: dict[str, Any]) -> LoggedEvent:
+    severity, kind = Severity(row["severity"]), EventKind(row["kind"])
+    start = from_ms(row["start_ms"])
+    return LoggedEvent(row["camera_id"], row["channel"], kind, EventSource.DEVICE, start, severity=severity)

@@ -316,6 +316,15 @@ class LoggedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureSubject:
+    """The cause of an event in its picture. `box`: its place there."""
+
+    box: Box | None
+    score: float | None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """A trouble of the app's own connection or recording. `key`: the same as long as it is the same trouble.
 

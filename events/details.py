@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
@@ -17,7 +18,8 @@ class EventDetails:
     """Wanted are events with one of `kinds` or one of `labels`, one of `colours`, one of `zones`, at one of the places.
 
     The places are `camera_ids` and `channels` (camera and channel) together. An empty filter allows all. `minutes`: a
-    part of each day by the server's time zone; an end before the beginning is after midnight.
+    part of each day by the server's time zone; an end before the beginning is after midnight. `start`, `end`: the exact
+    window, also where whole days are counted.
     """
 
     kinds: tuple[EventKind, ...] = ()
@@ -27,6 +29,8 @@ class EventDetails:
     camera_ids: tuple[int, ...] = ()
     channels: tuple[tuple[int, int], ...] = ()
     minutes: tuple[int, int] | None = None
+    start: datetime | None = None
+    end: datetime | None = None
 
 
 def bits_of(colours: Sequence[str]) -> int:
@@ -62,6 +66,10 @@ def _conditions(wanted: EventDetails) -> list[ColumnElement[bool]]:
         begins, ends = wanted.minutes
         parts = (EventRow.minute >= begins, EventRow.minute < ends)
         found.append(and_(*parts) if begins < ends else or_(*parts))
+    if wanted.start is not None:
+        found.append(EventRow.start_ms + 0 >= round(wanted.start.timestamp() * 1000))
+    if wanted.end is not None:
+        found.append(EventRow.start_ms + 0 < round(wanted.end.timestamp() * 1000))
     if wanted.camera_ids or wanted.channels:
         camera_id, channel = EventRow.camera_id + 0, EventRow.channel + 0
         places = [and_(camera_id == one, channel == number) for one, number in wanted.channels]

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from core.clock import Clock
 from core.errors import AppError
-from core.events import ClosedWhy, EventDay, EventSource, EventZone, LoggedEvent
+from core.events import ClosedWhy, EventDay, EventSource, EventZone, LoggedEvent, PictureSubject
 from database import Database
 from events.log_query import EventNewsPage, EventPage, EventQuery, to_ms
 from events.log_store import EventChange, EventLogStore
@@ -50,7 +50,7 @@ class EventLog:
         self._lock = threading.Lock()
         self._open: dict[Hashable, _Entry] = {}
         self._waiting: list[_Entry] = []
-        self._pictured: dict[int, None] = {}
+        self._pictured: dict[int, PictureSubject | None] = {}
         self._dropped = 0
         self._alive_s = float("-inf")
         self._listeners: list[StoredListener] = []
@@ -70,7 +70,7 @@ class EventLog:
         self._thread.start()
 
     def stop(self) -> None:
-        """End all events, and write what waits. May be called twice."""
+        """End all events, and write those that wait. May be called twice."""
         thread, self._thread = self._thread, None
         if thread is None:
             return
@@ -118,8 +118,19 @@ class EventLog:
             if entry is not None:
                 self._open[key] = entry
 
-    def end(self, key: Hashable, at: datetime, why: ClosedWhy = ClosedWhy.TOLD, *, count: int | None = None) -> None:
-        """An event ends, at the earliest at its beginning. Without effect if there is none with this key."""
+    def end(
+        self,
+        key: Hashable,
+        at: datetime,
+        why: ClosedWhy = ClosedWhy.TOLD,
+        *,
+        count: int | None = None,
+        rule: str | None = None,
+    ) -> None:
+        """An event ends, at the earliest at its beginning. Without effect if there is none with this key.
+
+        `rule`: known only now; None to keep that of the beginning.
+        """
         with self._lock:
             entry = self._open.pop(key, None)
             if entry is None:
@@ -129,6 +140,7 @@ class EventLog:
                 end_at=max(at, entry.event.start_at),
                 closed_why=why,
                 count=entry.event.count if count is None else count,
+                rule=entry.event.rule if rule is None else rule,
             )
             self._wait(entry)
 
@@ -147,18 +159,18 @@ class EventLog:
             self._add(event)
 
     def add_past(self, events: Sequence[LoggedEvent]) -> None:
-        """Store events that happened long ago, at once and in this thread. Raise StorageFull or Unavailable."""
+        """Store events that happened long ago, immediately and in this thread. Raise StorageFull or Unavailable."""
         with self._flushing:
             for first in range(0, len(events), _MOST_AT_ONCE):
                 self.store.write(events[first : first + _MOST_AT_ONCE], [], self._clock.now_utc())
 
-    def note_picture(self, event_id: int) -> None:
-        """A stored event has a picture now."""
+    def note_picture(self, event_id: int, subject: PictureSubject | None = None) -> None:
+        """A stored event has a picture, or another one. Its subject replaces the box, score and label of the event."""
         with self._lock:
-            self._pictured[event_id] = None
+            self._pictured[event_id] = subject
 
     def flush(self) -> None:
-        """Write what waits, in one transaction a batch. Raise StorageFull or Unavailable; the rest then waits."""
+        """Write the waiting events, in one transaction a batch. Raise StorageFull or Unavailable: the rest waits."""
         with self._flushing:
             while self._flush_batch():
                 pass
@@ -233,7 +245,7 @@ class EventLog:
         if dropped:
             log.warning("%d events were dropped, because too many waited for the database", dropped)
         try:
-            ids = self.store.write(added, changed, self._clock.now_utc(), list(pictured))
+            ids = self.store.write(added, changed, self._clock.now_utc(), pictured)
         except AppError:
             self._put_back(batch, pictured)
             raise
@@ -255,7 +267,7 @@ class EventLog:
         _tell(self._change_listeners, known)
         return has_more and len(batch) == _MOST_AT_ONCE
 
-    def _put_back(self, batch: list[_Entry], pictured: dict[int, None]) -> None:
+    def _put_back(self, batch: list[_Entry], pictured: dict[int, PictureSubject | None]) -> None:
         with self._lock:
             again = [entry for entry in batch if not entry.is_waiting]
             for entry in again:
@@ -279,7 +291,7 @@ class EventLog:
         self._work(pause_s)
 
     def _work(self, pause_s: float) -> float:
-        """Write what waits. Return the seconds until the next attempt."""
+        """Write the waiting events. Return the seconds until the next attempt."""
         try:
             self.flush()
             self._note_alive()
@@ -303,4 +315,4 @@ def _tell(listeners: list[StoredListener], events: list[LoggedEvent]) -> None:
 
 def _change(entry: _Entry) -> EventChange:
     event = entry.event
-    return EventChange(entry.id, event.end_at, event.count, event.closed_why)
+    return EventChange(entry.id, event.end_at, event.count, event.closed_why, event.rule)

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from core.events import EventDay, EventSource, LoggedEvent, Severity
+from events.details import EventDetails
 from events.log_query import (
     UNKNOWN_CHANNEL,
     WHOLE_DEVICE,
@@ -20,6 +21,7 @@ from events.log_query import (
     day_conditions,
     day_of,
     from_ms,
+    page_conditions,
 )
 from tables import EventDayRow, EventRow
 
@@ -81,9 +83,11 @@ def uncount_days(session: Session, deleted: Iterable[Counted]) -> None:
 def find_days(session: Session, query: EventQuery, hidden: frozenset[int]) -> list[EventDay]:
     """Return the numbers of the days that have events, in order, without those of `hidden` cameras.
 
-    The query's window, cameras, channel, kinds, severity and marks count.
+    Days count whole, also those in which the query's window begins and ends.
     """
-    if query.is_seen is True:
+    if _needs_events(query):
+        found = _count_events(session, query, hidden)
+    elif query.is_seen is True:
         found = _count_seen(session, query, hidden)
     else:
         found = _count_all(session, query, hidden)
@@ -97,6 +101,13 @@ def find_days(session: Session, query: EventQuery, hidden: frozenset[int]) -> li
     return [EventDay(day, *counts) for day, counts in sorted(found.items()) if counts[0] > 0]
 
 
+def _needs_events(query: EventQuery) -> bool:
+    """True if the numbers by day do not have what the query asks for, so that the events themselves are counted."""
+    has_details = any(details != EventDetails() for details in query.details)
+    has_times = query.from_minute is not None or query.until_minute is not None
+    return bool(query.zones) or query.source is not None or has_times or has_details
+
+
 def _less(counts: tuple[int, int], seen: tuple[int, int]) -> tuple[int, int]:
     return counts[0] - seen[0], max(0, counts[1] - seen[1])
 
@@ -108,21 +119,38 @@ def _count_all(session: Session, query: EventQuery, hidden: frozenset[int]) -> _
 
 
 def _count_seen(session: Session, query: EventQuery, hidden: frozenset[int]) -> _Counts:
-    """Count the events with a mark of the user. Like `_count_all`, count whole days."""
-    wide = replace(
-        query,
-        start=query.start and query.start - _DAY,
-        end=query.end and query.end + _DAY,
-        is_seen=True,
-        severity=None,
-    )
+    """Count the events with a mark of the user."""
+    wide = _widened(query, is_seen=True, severity=None)
+    return _count_steps(session, query, conditions(wide), hidden)
+
+
+def _count_events(session: Session, query: EventQuery, hidden: frozenset[int]) -> _Counts:
+    """Count the events of the query, by the index that a page of them is read by."""
+    wanted, places = page_conditions(_widened(query))
+    found: _Counts = {}
+    for place in places:
+        for day, (count, alerts) in _count_steps(session, query, [place, *wanted], hidden).items():
+            before = found.get(day, (0, 0))
+            found[day] = before[0] + count, before[1] + alerts
+    return found
+
+
+def _widened(query: EventQuery, **changes: Any) -> EventQuery:
+    """Return the query with a window that has the whole of its first and last day."""
+    return replace(query, start=query.start and query.start - _DAY, end=query.end and query.end + _DAY, **changes)
+
+
+def _count_steps(
+    session: Session, query: EventQuery, wanted: list[ColumnElement[bool]], hidden: frozenset[int]
+) -> _Counts:
+    """Count the events that meet the conditions by day. Leave out the days outside of the query's window."""
     step, is_alert = EventRow.start_ms - EventRow.start_ms % _STEP_MS, EventRow.severity == Severity.ALERT.value
-    wanted = select(step, func.count(), func.count().filter(is_alert))
-    wanted = wanted.where(*conditions(wide), *_shown(EventRow.camera_id, hidden)).group_by(step)
+    counted = select(step, func.count(), func.count().filter(is_alert))
+    counted = counted.where(*wanted, *_shown(EventRow.camera_id, hidden)).group_by(step)
     first = "" if query.start is None else day_of(query.start)
     last = "9" if query.end is None else day_of(query.end - timedelta(milliseconds=1))
     found: _Counts = {}
-    for start_ms, count, alerts in session.execute(wanted):
+    for start_ms, count, alerts in session.execute(counted):
         if first <= (day := day_of(from_ms(start_ms))) <= last:
             before = found.get(day, (0, 0))
             found[day] = before[0] + count, before[1] + alerts

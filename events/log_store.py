@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Row, Table, bindparam, delete, func, insert, select, update
@@ -12,7 +13,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.errors import NotFound
-from core.events import Box, ClosedWhy, EventDay, EventKind, EventSource, EventZone, LoggedEvent, Severity
+from core.events import (
+    Box,
+    ClosedWhy,
+    EventDay,
+    EventKind,
+    EventSource,
+    EventZone,
+    LoggedEvent,
+    PictureSubject,
+    Severity,
+)
 from database import Database
 from events.log_days import COUNTED, count_days, find_days, uncount_days
 from events.log_query import (
@@ -36,8 +47,10 @@ _COLUMNS = (  # rows of columns are read twice as fast as objects; `count` is a 
 )
 # By the table, not by the class: an update of a class fails for all rows if one of them is deleted meanwhile.
 _UPDATE = update(cast(Table, EventRow.__table__)).where(EventRow.id == bindparam("row_id"))
-_CHANGE = _UPDATE.values({name: bindparam(name) for name in ("end_ms", "count", "closed_why", "changed_ms")})
+_CHANGE = _UPDATE.values({name: bindparam(name) for name in ("end_ms", "count", "closed_why", "rule", "changed_ms")})
 _MARK_PICTURE = _UPDATE.values({name: bindparam(name) for name in ("has_picture", "changed_ms")})
+_SHOW_SUBJECT = _UPDATE.values({name: bindparam(name) for name in ("score", "label", "box")})
+_LABEL = 64
 _IDS_AT_ONCE = 500  # SQLite allows 999 variables in a statement
 
 
@@ -49,6 +62,7 @@ class EventChange:
     end_at: datetime | None
     count: int
     closed_why: ClosedWhy
+    rule: str
 
 
 class EventLogStore:
@@ -71,11 +85,11 @@ class EventLogStore:
         added: Sequence[LoggedEvent],
         changed: Sequence[EventChange],
         now: datetime,
-        pictured: Sequence[int] = (),
+        pictured: Mapping[int, PictureSubject | None] = MappingProxyType({}),
     ) -> list[int]:
         """Store new events and changes of stored ones. Return the ids of the new events, in their order.
 
-        `pictured`: the ids of events that have a picture now.
+        `pictured`: the ids of events that have a picture now, with its subject; None does not change the event's.
         """
         if not added and not changed and not pictured:
             return []
@@ -95,6 +109,7 @@ class EventLogStore:
                             "end_ms": None if item.end_at is None else to_ms(item.end_at),
                             "count": item.count,
                             "closed_why": item.closed_why.value,
+                            "rule": item.rule[:200],
                             "changed_ms": marks_ms + len(added) + place,
                         }
                         for place, item in enumerate(changed)
@@ -107,6 +122,20 @@ class EventLogStore:
                     for place, one in enumerate(pictured)
                 ]
                 session.execute(_MARK_PICTURE, marks)
+            subjects = [(event_id, subject) for event_id, subject in pictured.items() if subject is not None]
+            if subjects:
+                session.execute(
+                    _SHOW_SUBJECT,
+                    [
+                        {
+                            "row_id": event_id,
+                            "score": subject.score,
+                            "label": subject.label[:_LABEL],
+                            "box": _stored_box(subject.box),
+                        }
+                        for event_id, subject in subjects
+                    ],
+                )
             count_days(session, added)
         self._changed_ms = pictures_ms + len(pictured) - 1
         return ids
@@ -366,8 +395,8 @@ def _values(event: LoggedEvent, changed_ms: int, now: datetime) -> dict[str, Any
         "count": event.count,
         "closed_why": event.closed_why.value,
         "score": event.score,
-        "label": event.label[:64],
-        "box": None if event.box is None else list(event.box),
+        "label": event.label[:_LABEL],
+        "box": _stored_box(event.box),
         "zone": event.zone[:64],
         "has_picture": event.has_picture,
         "is_channel_sure": event.is_channel_sure,
@@ -401,6 +430,10 @@ def _event(row: Row[Any], *, is_seen: bool) -> LoggedEvent:
         is_channel_sure=row.is_channel_sure,
         device_at=None if row.device_ms is None else from_ms(row.device_ms),
     )
+
+
+def _stored_box(box: Box | None) -> list[float] | None:
+    return None if box is None else list(box)
 
 
 def _box(stored: object) -> Box | None:

@@ -122,7 +122,7 @@ class CellIndex:
     # ---- retention -------------------------------------------------------------------------------
 
     def forget_camera(self, camera_id: int) -> None:
-        """Forget what waits of a camera. delete() removes its rows."""
+        """Forget the waiting cells of a camera. delete() removes its rows."""
         with self._lock:
             for key in [key for key in self._minutes if key[0] == camera_id]:
                 del self._minutes[key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -12,12 +13,13 @@ from motion.child import VisionChild
 from motion.events_out import MotionEvents
 from motion.feeder import Feeder
 from motion.judge import Closed, GoesOn, Judge, LevelChanged, LookBackWanted, Opened, PictureWanted, Step
-from motion.records import Glimpse, MotionMode, MotionSettings, MovementPictures, Place, WatchedPicture
-from vision.messages import Began, Failed, Still, StillPicture, Watched
+from motion.records import Glimpse, MotionMode, MotionSettings, MovementPictures, Place, TurningHead, WatchedPicture
+from vision.messages import Began, Blob, Failed, Still, StillPicture, Watched
 
 LONG_INTERVAL_S = 4.0  # between key frames: then the mode auto judges every picture
 _MOVEMENT_PICTURE_MS = 900  # between pictures for the detector of objects; key frames may come each second
 _ALL_CELLS_S = 1.0  # the cells of every picture are noted once a second
+_GLIMPSES = 16  # three seconds of every picture: until a picture has come and is shown
 _STILL_KEPT = timedelta(seconds=30)
 
 
@@ -48,11 +50,14 @@ class ChannelWatch:
         self._asked_ms = 0  # for the last picture of a movement
         self._lock = threading.RLock()
         self._judge = Judge()
-        self._glimpse: Glimpse | None = None
+        self._glimpses: deque[Glimpse] = deque(maxlen=_GLIMPSES)  # the newest one last
         self._picture: WatchedPicture | None = None
+        self._picture_glimpse: Glimpse | None = None
         self._cells_ms = 0
         self._wants_event_picture = False
         self._is_over = False
+        self._head: TurningHead | None = None
+        self._has_turned = False
         self.set(settings)
 
     @property
@@ -74,13 +79,22 @@ class ChannelWatch:
             return restlessness.level > 0 or restlessness.is_flooding(self._last_ms)
 
     @property
+    def _glimpse(self) -> Glimpse | None:
+        return self._glimpses[-1] if self._glimpses else None
+
+    @property
     def _last_ms(self) -> int:
         return 0 if self._glimpse is None else round(self._glimpse.at.timestamp() * 1000)
 
-    @property
-    def glimpse(self) -> Glimpse | None:
+    def glimpse(self, at: datetime | None = None) -> Glimpse | None:
+        """Return the newest look, or that at the picture of a time; None if there is none."""
         with self._lock:
-            return self._glimpse
+            kept = self._picture_glimpse
+            if at is None:
+                return self._glimpse
+            if kept is not None and kept.at == at:
+                return kept
+            return next((one for one in self._glimpses if one.at == at), None)
 
     def picture(self, now: datetime) -> WatchedPicture | None:
         """Return the newest picture if it is fresh, and ask for the next one."""
@@ -98,6 +112,19 @@ class ChannelWatch:
             self._judge.set(settings.zones, every_picture=every_picture)
             least_share = min(1.0, settings.sensitivity.least_share * self._judge.restlessness.factor)
         self.feeder.set(least_share=least_share, zones=settings.zones, every_picture=every_picture)
+
+    def follow_head(self, head: TurningHead) -> None:
+        """Judge no picture while this head turns. The caller lets frames pass again when the head has stood a while.
+
+        The caller looks at the head once a second; a picture may come between its beginning and that look.
+        """
+        self._head = head
+
+    def take_turn(self) -> bool:
+        """Return True if the head has turned at a picture since the last call."""
+        with self._lock:
+            has_turned, self._has_turned = self._has_turned, False
+        return has_turned
 
     def close(self) -> None:
         """End the movement that goes on."""
@@ -125,7 +152,12 @@ class ChannelWatch:
         with self._lock:
             if self._is_over:
                 return
-            steps = self._steps(message)
+            if isinstance(message, Watched | Began) and self._head is not None and self._head.is_turning:
+                self._has_turned = True
+                self.feeder.set_blind(is_blind=True)
+                steps: Sequence[Step] = self._judge.end(ClosedWhy.MISSED)
+            else:
+                steps = self._steps(message)
         self._do(steps)
 
     # ---- inside ------------------------------------------------------------------------------------
@@ -137,10 +169,11 @@ class ChannelWatch:
             return self._judge.take_beginning(message)
         if isinstance(message, StillPicture):
             self._picture = WatchedPicture(_moment(message.time_ms), message.body)
+            self._picture_glimpse = next((one for one in self._glimpses if one.at == self._picture.at), None)
             self._show(message)
             if self._wants_event_picture:
                 self._wants_event_picture = False
-                self._events.set_picture(self.place, message.body)
+                self._events.set_picture(self.place, message.body, self._largest_blob)
         elif message.reason == "unknown_key":
             self.feeder.reopen()
         else:
@@ -148,7 +181,7 @@ class ChannelWatch:
         return ()
 
     def _look(self, watched: Watched) -> Sequence[Step]:
-        self._glimpse = Glimpse(_moment(watched.time_ms), watched.share, watched.cells, watched.blobs)
+        self._glimpses.append(Glimpse(_moment(watched.time_ms), watched.share, watched.cells, watched.blobs))
         if not watched.is_reset and abs(watched.time_ms - self._cells_ms) >= 1000 * _ALL_CELLS_S:
             self._cells_ms = watched.time_ms
             self._cells.add(self.place, watched.time_ms, watched.cells)
@@ -158,6 +191,12 @@ class ChannelWatch:
             self._asked_ms = watched.time_ms
             self._child.send(Still(self.feeder.key), newest_of=("still", self.feeder.key))
         return steps
+
+    @property
+    def _largest_blob(self) -> Blob | None:
+        """The largest moving part of the newest picture; None if there is none, or if it is too old."""
+        looked = self._picture_glimpse
+        return None if looked is None else max(looked.blobs, key=lambda one: one.share, default=None)
 
     @property
     def _shows_pictures(self) -> bool:

@@ -10,15 +10,16 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from core.clock import Clock
-from core.events import ChannelActivity, EventKind, EventSource, LoggedEvent, Severity
+from core.events import ChannelActivity, EventKind, EventSource, LoggedEvent, PictureSubject, Severity
 from event_manager import EventManager
 from motion.device_motion import SAME, DeviceMotion
 from motion.judge import Closed, Opened
 from motion.records import Movement, Place
+from vision.messages import Blob
 
 log = logging.getLogger(__name__)
 
@@ -95,12 +96,15 @@ class MotionEvents:
             self._ended.append((place, going))
         self._tell(place, going.movement, is_active=False, at_ms=closed.end_ms)
 
-    def set_picture(self, place: Place, jpeg: bytes) -> None:
-        """Keep the best picture of the present movement."""
+    def set_picture(self, place: Place, jpeg: bytes, blob: Blob | None) -> None:
+        """Keep the best picture of the present movement. `blob`: the largest in it, None if that is unknown."""
         with self._lock:
             going = self._going.get(place)
-            if going is not None:
-                going.jpeg, going.has_new_picture = jpeg, True
+            if going is None:
+                return
+            going.jpeg, going.has_new_picture = jpeg, True
+            if blob is not None:
+                going.movement = replace(going.movement, box=blob.box, share=blob.share)
 
     def tick(self) -> None:
         """Log the events whose time has come, and write the pictures of those that are stored."""
@@ -133,7 +137,7 @@ class MotionEvents:
                 going.is_logged = True
                 self._events.log.begin(_key(going), _event(place, going.movement))
         if going.is_logged and going.closed is not None:
-            self._events.log.end(_key(going), _moment(going.closed.end_ms), going.closed.why)
+            self._events.log.end(_key(going), _moment(going.closed.end_ms), going.closed.why, rule=going.closed.rest)
 
     def _note_stored(self, event: LoggedEvent) -> None:
         """Learn the id of a stored event. In the thread of the log."""
@@ -153,14 +157,14 @@ class MotionEvents:
 
     def _write_picture(self, place: Place, going: _Going, now_s: float) -> None:
         with self._lock:
-            jpeg, event_id = going.jpeg, going.event_id
+            jpeg, event_id, movement = going.jpeg, going.event_id, going.movement
             is_new = going.has_new_picture and bool(event_id)
             if is_new:
                 going.has_new_picture = False
         if not event_id:
             return
         if is_new and jpeg is not None and self._events.pictures.put(place[0], event_id, jpeg):
-            self._events.log.note_picture(event_id)
+            self._events.log.note_picture(event_id, PictureSubject(movement.box, _score(movement)))
         if is_new or now_s - going.began_s > _PICTURE_S:
             self._events.pictures.give_up(place[0], event_id)
 
@@ -210,10 +214,14 @@ def _event(place: Place, movement: Movement) -> LoggedEvent:
         source=EventSource.WATCH,
         start_at=_moment(movement.start_ms),
         severity=Severity.ALERT if movement.is_alert else Severity.NOTICE,
-        score=round(movement.share, 4),
+        score=_score(movement),
         box=movement.box,
         zone=movement.zone,
     )
+
+
+def _score(movement: Movement) -> float:
+    return round(movement.share, 4)
 
 
 def _moment(time_ms: int) -> datetime:

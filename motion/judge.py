@@ -1,10 +1,11 @@
-"""From judged pictures of one channel to movements that begin and end. No threads, no clock of its own.
+"""From judged pictures of one channel to movements that begin and end. It has neither threads nor a clock.
 
 - A key frame with motion is a hit. The frames before it then tell the beginning of the movement, or that there is
   none. A movement may have begun just before the hit, so the question is asked once more, with the frames after it.
   If the frames are gone, the next key frame must confirm the hit.
 - Where every picture is judged, two of three pictures with motion are a movement.
 - A movement ends after two pictures and five seconds without motion. It ends with the last picture that shows it.
+- While an object has stood still for less than 20 seconds, its movement does not end: it goes on, or comes to rest.
 - A movement that reaches an alert zone becomes an alert: it ends, and another one begins.
 """
 
@@ -56,8 +57,11 @@ class PictureWanted:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
+    """A movement has ended. `rest`: "", or the fate of its object: CAME_TO_REST or LEFT."""
+
     end_ms: int
     why: ClosedWhy = ClosedWhy.TOLD
+    rest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ class Judge:
         self._calm_pictures = 0
         self._last_ms: int | None = None
         self._ended_ms = 0
+        self._rest, self._rest_ms = "", 0  # of the newest object that has come to rest, or has left
 
     @property
     def is_open(self) -> bool:
@@ -101,11 +106,7 @@ class Judge:
         """Take the judgement of a picture."""
         if self._last_ms is not None and watched.time_ms <= self._last_ms:
             return []
-        self._last_ms = watched.time_ms
-        self._recent.append(watched)
-        steps: list[Step] = []
-        if self.restlessness.note(watched.time_ms, is_moving=watched.is_moving):
-            steps.append(LevelChanged())
+        steps = self._note(watched)
         if self._open is not None:
             return [*steps, *self._go_on(watched)]
         if self._hit is not None and watched.time_ms - self._hit.time_ms > _ANSWER_MS:
@@ -161,6 +162,14 @@ class Judge:
 
     # ---- inside ------------------------------------------------------------------------------------
 
+    def _note(self, watched: Watched) -> list[Step]:
+        self._last_ms = watched.time_ms
+        self._recent.append(watched)
+        if watched.rest:
+            self._rest, self._rest_ms = watched.rest, watched.time_ms
+        is_changed = self.restlessness.note(watched.time_ms, is_moving=watched.is_moving)
+        return [LevelChanged()] if is_changed else []
+
     def _begin(self, start_ms: int, watched: Watched) -> list[Step]:
         self._forget_hit()
         start_ms = max(start_ms, self._ended_ms)
@@ -180,8 +189,8 @@ class Judge:
         assert self._open is not None  # noqa: S101 - the caller looked
         if not watched.is_moving:
             self._calm_pictures += 1
-            is_calm = watched.time_ms - self._last_hit_ms >= CALM_MS
-            return self._close(ClosedWhy.TOLD) if is_calm and self._calm_pictures >= CALM_PICTURES else []
+            is_calm = watched.time_ms - self._last_hit_ms >= CALM_MS and self._calm_pictures >= CALM_PICTURES
+            return self._close(ClosedWhy.TOLD) if is_calm and not watched.is_settling else []
         self._calm_pictures = 0
         self._last_hit_ms = watched.time_ms
         if watched.alert_zones and not self._open.is_alert:
@@ -194,10 +203,13 @@ class Judge:
         return [GoesOn()]
 
     def _close(self, why: ClosedWhy) -> list[Step]:
+        assert self._open is not None  # noqa: S101 - the callers looked
+        rest = self._rest if self._rest_ms >= self._open.start_ms else ""
         self._open = None
+        self._rest = ""
         self._calm_pictures = 0
         self._ended_ms = self._last_hit_ms
-        return [Closed(self._last_hit_ms, why)]
+        return [Closed(self._last_hit_ms, why, rest)]
 
     def _movement(self, start_ms: int, watched: Watched, blob: Blob | None) -> Movement:
         zone = next((self._zones[one] for one in watched.alert_zones if one in self._zones), None)

@@ -104,7 +104,7 @@ class MotionState:
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
-    """The newest look at a channel: `cells` has a bit for each cell that has changed, row by row."""
+    """A look at a picture of a channel: `cells` has a bit for each cell that has changed, row by row."""
 
     at: datetime
     share: float
@@ -158,6 +158,15 @@ class Movement:
     share: float
     zone: str
     is_alert: bool
+
+
+class TurningHead(Protocol):
+    """The head of the camera of a channel. workers.motion_watch has one of the PtzManager. No call waits."""
+
+    @property
+    def is_turning(self) -> bool:
+        """True if the head moves now, or may be on its way."""
+        ...
 
 
 class MovementPictures(Protocol):

@@ -106,7 +106,7 @@ class MqttSink(Sink):
         self._on: set[StateKey] = set()
         self._devices: dict[int, ShownDevice] | None = None  # until they are known, nothing is taken back
         self._published: set[str] = set()
-        self._removed: Announced = {}
+        self._gone: set[int] = set()  # cameras whose topics the broker may still have
         self._first_answer = threading.Event()
         self._is_closed = False
         self._client = client = _Client(outgoing, settings)
@@ -175,16 +175,16 @@ class MqttSink(Sink):
         with self._lock:
             if wanted == self._devices:
                 return
-            gone = (self._devices or {}).keys() - wanted.keys()
+            self._gone |= (self._devices or {}).keys() - wanted.keys()
             self._devices, self._on = wanted, set(on)
-        self._publish_all(gone)
+        self._publish_all()
 
     def take_back(self) -> None:
         """Remove all devices from Home Assistant and all states from the broker: the sink is removed."""
         with self._lock:
-            gone = set(self._devices or ())
+            self._gone |= set(self._devices or ())
             self._devices, self._on = {}, set()
-        self._publish_all(gone)
+        self._publish_all()
 
     # ---- inside: called by paho's thread, too ----------------------------------------------------
 
@@ -208,7 +208,7 @@ class MqttSink(Sink):
         self._client.publish(self._topics.status, "online", qos=1, retain=True)
         if self._settings.with_home_assistant:
             self._client.subscribe(STATUS_TOPIC, qos=1)
-        self._publish_all(())
+        self._publish_all()
 
     def _not_connected(self, client: Client, data: Any) -> None:
         del client, data
@@ -229,10 +229,10 @@ class MqttSink(Sink):
     def _message(self, client: Client, data: Any, message: MQTTMessage) -> None:
         del client, data
         if message.topic == STATUS_TOPIC and message.payload == b"online":
-            self._publish_all(())
+            self._publish_all()
 
-    def _publish_all(self, gone: Iterable[int]) -> None:
-        """Publish discovery and states. `gone`: cameras that were removed since the last time."""
+    def _publish_all(self) -> None:
+        """Publish discovery and states, and take back those of removed cameras, once the broker is connected."""
         with self._lock:
             is_known = self._devices is not None
         if not is_known or not self._client.is_connected():
@@ -248,6 +248,7 @@ class MqttSink(Sink):
                 "notification sink %d: the announced devices could not be stored (%s)", self._sink_id, error.code
             )
         with self._lock:
+            gone, self._gone = self._gone - (self._devices or {}).keys(), set()
             for topic in [topic for topic in self._published if _is_of(topic, self._topics.base, gone)]:
                 self._published.discard(topic)
                 self._client.publish(topic, b"", qos=1, retain=True)

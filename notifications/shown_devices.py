@@ -48,9 +48,7 @@ class ShownDevices:
             except NotFound:  # it was removed meanwhile
                 continue
             shown = tuple(
-                ShownChannel(
-                    one.number, one.name, frozenset({EventKind.MOTION, *self._seen.get((view.id, one.number), ())})
-                )
+                ShownChannel(one.number, one.name, self._kinds_of(view.id, one.number))
                 for one in channels
                 if not one.hidden
             )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from core.archive import Origin
 from core.clock import Clock
 from core.errors import CameraUnsupported
 from core.recordings import DeviceRecording, RecordedPlace
@@ -75,13 +76,22 @@ class KnownRecordings:
         return timeline_rows(recordings, channels, self._server.of_camera(camera_id, clock))
 
     def coverage_rows(
-        self, camera_id: int, clock: DeviceClock, *, channel: int | None, prefers_sub: bool, only_sure: bool
+        self,
+        camera_id: int,
+        clock: DeviceClock,
+        *,
+        channel: int | None,
+        prefers_sub: bool,
+        only_sure: bool,
+        source: Origin | None,
     ) -> list[Row]:
         """Return the rows of RecordingManager.coverage(), by a clock with a fixed correction."""
         rows = [row for row in self.rows(camera_id, clock) if channel in (None, row.channel)]
         if only_sure:
             rows = [row if row.matched_by.is_sure else only_archived(row) for row in rows]
-            rows = [row for row in rows if row.recordings]
+        if source is not None:
+            rows = [only_archived(row) if source is Origin.SERVER else without_archived(row) for row in rows]
+        rows = [row for row in rows if row.recordings]
         return [with_sub_recordings_first(row, spares_device=True) for row in rows] if prefers_sub else rows
 
     def archived(

@@ -1,4 +1,4 @@
-"""What is known about movements without any key frame: the index of changed cells, and the events of the channel."""
+"""The known movements, without any key frame: the index of changed cells, and the events of the channel."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Candidates:
         self._events = events
 
     def read(self, draft: SearchDraft, recorder_events: Sequence[RecordingEvent]) -> KnownMovements:
-        """Return what is known of a range. `recorder_events`: those that the recorder lists. Raise Unavailable."""
+        """Return the known movements of a range. `recorder_events`: those of the recorder. Raise Unavailable."""
         found = self._index.cell_hits(draft.camera_id, draft.channel, draft.points, draft.start, draft.end)
         looks = tuple(Look(_ms(hit.at), hit.share, _CELL_CONTRAST) for hit in found.hits)
         watched = united(Stretch(minute.timestamp(), minute.timestamp() + MINUTE_S) for minute in found.watched_minutes)

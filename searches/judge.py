@@ -1,4 +1,4 @@
-"""Key frames are decoded and compared in a process of their own: devices may send anything.
+"""A separate process decodes and compares key frames: devices may send anything.
 
 One process serves all searches, and ends when none runs. After a crash it starts again: a search for movements goes on
 with a new background, and one for a lasting change begins anew, because its probes are lost.

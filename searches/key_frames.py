@@ -1,4 +1,4 @@
-"""Key frames of the recordings of a search: over one replay connection, which gives its place to viewers at once.
+"""Key frames of the recordings of a search: over one replay connection, which gives its place to viewers immediately.
 
 The connection has a rank behind that of the storyboard. While the recorder is busy or away, the reader waits without
 any session.

@@ -22,7 +22,7 @@ class SearchKind(StrEnum):
 class SearchState(StrEnum):
     """`waiting`: the quick steps are done, and the user decides about the exhaustive one."""
 
-    ESTIMATING = "estimating"  # before the first key frame: waits for its turn, then reads what is known
+    ESTIMATING = "estimating"  # before the first key frame: waits for its turn, then reads the known movements
     WAITING = "waiting"
     RUNNING = "running"
     DONE = "done"

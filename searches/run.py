@@ -1,4 +1,4 @@
-"""One search at work, in a thread of its own: what is known first, then key frames.
+"""One search at work, in a separate thread: the known movements first, then key frames.
 
 The run of a search for movements stops after its quick steps, and stays in memory until the user continues or leaves.
 """
@@ -69,7 +69,7 @@ class SearchContext:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a run has found out so far. Replaced as a whole, so that other threads can read it."""
+    """The results of a run so far. Replaced as a whole, so that other threads can read it."""
 
     results: tuple[SearchResult, ...] = ()
     progress: SearchProgress = field(default_factory=SearchProgress)
@@ -218,13 +218,24 @@ class SearchRun:
         """Read the recorded time. Return the recorder's own events. Wait up to 25 s while they are being indexed."""
         draft = self._draft
         ends_s = self._context.clock.monotonic_s() + _INDEXED_WITHIN_S
+        asks_device = draft.source is not Origin.SERVER
         while True:
             coverage = self._context.recordings.coverage(
-                draft.camera_id, draft.start, draft.end, channel=draft.channel, prefers_sub=True
+                draft.camera_id,
+                draft.start,
+                draft.end,
+                channel=draft.channel,
+                prefers_sub=True,
+                source=draft.source,
             )
-            if coverage.indexing is None or coverage.is_stopped or self._context.clock.monotonic_s() > ends_s:
+            is_read = coverage.indexing is None or coverage.is_stopped or not asks_device
+            if is_read or self._context.clock.monotonic_s() > ends_s:
                 break
             self._reader.wait(_LOOK_S)
+        if asks_device and coverage.problem is not None:
+            self._problem = Problem(coverage.problem.code, coverage.problem.detail)
+        elif asks_device and coverage.indexing is not None:
+            self._problem = NOT_LISTED
         if not coverage.channels:
             return ()
         row = coverage.channels[0]
@@ -236,14 +247,9 @@ class SearchRun:
                     span.recording_token,
                 )
                 for span in row.spans
-                if span.state in _PLAYABLE and span.recording_token and draft.source in (None, span.source)
+                if span.state in _PLAYABLE and span.recording_token
             ]
         )
-        problem = coverage.problem
-        if problem is not None:
-            self._problem = Problem(problem.code, problem.detail)
-        elif coverage.indexing is not None:
-            self._problem = NOT_LISTED
         return row.events
 
 

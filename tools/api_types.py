@@ -2,9 +2,9 @@
 
 The types are JSDoc comments in static/js/lib/api-types.js, which is checked in. Those that only the calls about heads
 and imaging use are in ptz-types.js, those of exports, cases, walls, accounts, recording on the server, events,
-notifications and motion in export-types.js, case-types.js, wall-types.js, account-types.js, archive-types.js,
-event-types.js, notification-types.js and motion-types.js; api-types.js has them, too, by reference. A test fails if a
-file does not match the description.
+notifications, motion and searches in export-types.js, case-types.js, wall-types.js, account-types.js,
+archive-types.js, event-types.js, notification-types.js, motion-types.js and search-types.js; api-types.js has them,
+too, by reference. A test fails if a file does not match the description.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _TAGS_OF_FILES = {
     "detector-types.js": frozenset({"detector"}),
     "notification-types.js": frozenset({"notifications"}),
     "motion-types.js": frozenset({"motion"}),
+    "search-types.js": frozenset({"searches"}),
 }
 _TAGS_ELSEWHERE = frozenset().union(*_TAGS_OF_FILES.values())
 _WIDTH = 120

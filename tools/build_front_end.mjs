@@ -6,7 +6,7 @@
  *
  * `verify.html`, the page of an evidence package, is one file with its script and style inside.
  *
- * The name of each other file holds a hash of its content, so a browser may keep the file for ever. `manifest.json` maps
+ * The name of each other file holds a hash of its content, so a browser may always keep the file. `manifest.json` maps
  * sources to built files and holds a hash of all sources: `web/front_end.py` computes the same hash and serves no build
  * of other sources.
  */
@@ -22,7 +22,7 @@ const STATIC = path.resolve(fileURLToPath(import.meta.url), '../../static');
 const BUILT = path.join(STATIC, 'built');
 const MANIFEST = path.join(BUILT, 'manifest.json');
 const SOURCE_FOLDERS = ['css', 'img', 'js', 'vendor'];
-/** Decodes live pictures. A page starts it by address, so it is a script of its own. */
+/** Decodes live pictures. A page starts it by address, so it is a separate script. */
 const WORKER = 'js/workers/live-decoder.js';
 /** Files that keep their content. hls.js starts its worker by address. */
 const COPIED = ['img/icon.svg', 'vendor/hls.mjs', 'vendor/hls.worker.js'];

@@ -151,7 +151,7 @@ class Starter:
     """Starts the app as a user does."""
 
     def start(self, environment: Mapping[str, str], log: Path, arguments: Sequence[str] = ()) -> Program:
-        """Run `python app.py` in a session of its own, and append what it writes to `log`."""
+        """Run `python app.py` in a separate session, and append what it writes to `log`."""
         with log.open("ab") as written:
             return subprocess.Popen(
                 [sys.executable, "app.py", *arguments],

@@ -20,6 +20,8 @@ from playwright.sync_api import Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from tools.motion_screenshots import take_motion
+from tools.notification_screenshots import take_notifications
 from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
 from tools.studio import SIZES, Studio
 
@@ -52,9 +54,17 @@ def main(folder: Path, *only: str) -> None:
         studio.take("error", f"{app.url}/no-such-page")
         studio.take("wall-empty", f"{app.url}/wall", until="#wall-empty:not([hidden])")
         studio.take("events-empty", f"{app.url}/events", until="#none:not([hidden])")
+        studio.take("search-empty", f"{app.url}/search", until="#empty:not([hidden])")
+        studio.take("notifications-empty", f"{app.url}/notifications", until="#no-rules:not([hidden])")
         camera_id = app.add_camera(recorder, name="Garage recorder")
+        if studio.wants("notifications"):
+            take_notifications(studio, app, camera_id)
         if studio.wants("events"):
             _events(studio, app, camera_id)
+        if studio.wants("search"):
+            _searches(studio, app, camera_id)
+        if studio.wants("motion", "detector", "events-words"):
+            take_motion(studio, app)
         if studio.wants("storage"):
             _storage(studio, app, camera_id)
         if studio.wants("cameras"):
@@ -84,6 +94,21 @@ def _events(studio: Studio, app: App, camera_id: int) -> None:
         then=lambda at: at.locator("event-row a.event-link").last.click(),
         rest_ms=8000,
     )
+
+
+def _searches(studio: Studio, app: App, camera_id: int) -> None:
+    """Take the search page: before and after a search for movements, and with an earlier search that is gone."""
+    page = f"{app.url}/search?camera={camera_id}&channel=1"
+    picture = "#picture:not([hidden])"
+    studio.take("search", page, until=picture, rest_ms=2000)
+    studio.take("search-found", page, until=picture, then=_search_picture, rest_ms=4000)
+    studio.take("search-gone", f"{app.url}/search?search=99999", until="#problem:not([hidden])", rest_ms=2000)
+
+
+def _search_picture(page: Page) -> None:
+    page.get_by_role("button", name="Box").click()
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.wait_for_selector(".search-result, #job-state[data-tone=bad]", timeout=60_000)
 
 
 def _storage(studio: Studio, app: App, camera_id: int) -> None:

@@ -95,6 +95,10 @@ class Background:
             return None
         return self._difference(levels, least_pixels, within)
 
+    def learn_newest(self, mask: Mask) -> None:
+        """Take over the newest picture as the background under a mask."""
+        np.copyto(self._mean, self._before, where=mask > 0)
+
     def contrast(self, picture: Grey, mask: Mask) -> float:
         """Return the mean difference from the background under a mask, in grey levels."""
         if not self.is_ready or not mask.any():

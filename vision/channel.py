@@ -23,6 +23,7 @@ from vision.decoder import (
 from vision.every_picture import INTERVAL_MS, MovingMixture
 from vision.look_back import FirstMoving
 from vision.messages import Began, Failed, LookBack, Open, StillPicture, Unit, Watched
+from vision.resting import NOTHING_RESTS, Resting, RestingObjects
 from vision.zones import NOTHING, CountedBlobs, Zones, packed
 
 _STILL_WIDTH = 640
@@ -47,6 +48,7 @@ class Channel:
         self._stream: StreamDecoder | None = None
         self._background = Background()
         self._mixture = MovingMixture()
+        self._resting = RestingObjects()
         self._clock = ClockMask()
         self._form: object = None  # size of the pictures, and their parameter sets
         self._seen_ms: int | None = None
@@ -108,13 +110,18 @@ class Channel:
             self._stream = None
             self._background.begin_anew()
             self._mixture.begin_anew()
+            self._resting.skip()
 
     def _judge_key(self, unit: Unit) -> Watched:
         frame = decode_key_frame(unit.body, self._opened.codec)
         self._note_form(frame, unit)
         picture = small_grey_of(frame)
         self._clock.learn(picture)
-        return self._judged(unit.time_ms, frame, self._background.judge(picture, self._least(), self._clock.mask))
+        difference = self._background.judge(picture, self._least(), self._clock.mask)
+        counted, resting = self._counted(unit.time_ms, picture, difference)
+        if resting.learned is not None:
+            self._background.learn_newest(resting.learned)
+        return self._judged(unit.time_ms, frame, difference, counted, resting)
 
     def _watch_stream(self, unit: Unit) -> Iterator[Watched]:
         if self._stream is None:
@@ -136,11 +143,25 @@ class Channel:
         picture = small_grey_of(frame)
         if unit.is_key:
             self._clock.learn(picture)
-        return self._judged(time_ms, frame, self._mixture.judge(picture, self._least(), self._clock.mask))
+        difference = self._mixture.judge(picture, self._least(), self._clock.mask)
+        return self._judged(time_ms, frame, difference, *self._counted(time_ms, picture, difference))
 
-    def _judged(self, time_ms: int, frame: av.VideoFrame, difference: Difference | None) -> Watched:
+    def _counted(self, time_ms: int, picture: Grey, difference: Difference | None) -> tuple[CountedBlobs, Resting]:
+        if difference is None or difference.is_light:
+            self._resting.skip()
+            return NOTHING, NOTHING_RESTS
+        counted = self._zones.counted(self._resting.without_known(time_ms, picture, difference))
+        return counted, self._resting.follow(time_ms, counted.counting)
+
+    def _judged(
+        self,
+        time_ms: int,
+        frame: av.VideoFrame,
+        difference: Difference | None,
+        counted: CountedBlobs,
+        resting: Resting,
+    ) -> Watched:
         is_reset = difference is None or difference.is_light
-        counted = NOTHING if difference is None or is_reset else self._zones.counted(difference.parts)
         self._newest = _Newest(time_ms, _kept(frame), counted)
         return Watched(
             self._opened.key,
@@ -152,13 +173,15 @@ class Channel:
             is_reset,
             counted.is_moving,
             packed(counted.cells),
+            resting.change,
+            resting.is_settling,
         )
 
     def _is_moving(self, picture: Grey) -> bool:
         difference = self._background.compare(picture, self._least(), self._clock.mask)
         if difference is None or difference.is_light:
             return False
-        return self._zones.counted(difference.parts).is_moving
+        return self._zones.counted(self._resting.without_parked(picture, difference.parts)).is_moving
 
     def _least(self) -> float:
         return self._opened.sensitivity * WIDTH * HEIGHT
@@ -171,6 +194,7 @@ class Channel:
             self._form = form
             self._background.begin_anew()
             self._mixture.begin_anew()
+            self._resting.begin_anew()
             self._clock.begin_anew()
 
 

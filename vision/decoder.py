@@ -27,7 +27,7 @@ class DecodingFailed(Exception):
 def decode_key_frame(unit: bytes, codec: str) -> av.VideoFrame:
     """Return the picture of a key frame. Raise DecodingFailed if there is none.
 
-    Each has a decoder of its own, which costs less than 0.1 ms: no picture depends on an earlier one, and 64 channels
+    Each has its own decoder, which costs less than 0.1 ms: no picture depends on an earlier one, and 64 channels
     hold no memory of 64 decoders.
     """
     context = _opened(codec)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from vision.fields import BadMessage, Fields
-from vision.message_parts import CELL_BYTES, FAILURES, MOST_BLOBS, MOST_ZONES, Blob, cells_of, no_body, some_body
+from vision.message_parts import CELL_BYTES, FAILURES, MOST_BLOBS, MOST_ZONES, RESTS, Blob, cells_of, no_body, some_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,8 @@ class Watched:
 
     `share` is the moving part of the picture, `zones` and `alert_zones` the ids of the zones with a blob. `is_reset`:
     the background began anew (first picture, light, other size), so the picture is not judged. `is_moving`: at least
-    one blob counts.
+    one blob counts. `rest`: one of RESTS; an object has stood still for 20 seconds, or one that stood still has left.
+    `is_settling`: an object has stood still for a shorter time.
     """
 
     type: ClassVar[str] = "watched"
@@ -28,6 +29,8 @@ class Watched:
     is_reset: bool
     is_moving: bool
     cells: bytes
+    rest: str = ""
+    is_settling: bool = False
 
     @property
     def body(self) -> bytes:
@@ -43,6 +46,8 @@ class Watched:
             "alert_zones": self.alert_zones,
             "is_reset": self.is_reset,
             "is_moving": self.is_moving,
+            "rest": self.rest,
+            "is_settling": self.is_settling,
         }
 
     @classmethod
@@ -57,6 +62,8 @@ class Watched:
             fields.flag("is_reset"),
             fields.flag("is_moving"),
             cells_of(body),
+            fields.choice("rest", RESTS),
+            fields.flag("is_settling"),
         )
 
 

@@ -12,6 +12,7 @@ from vision.background import Background
 from vision.budget import Budget, OwnClocks, own_memory
 from vision.decoder import HEIGHT, WIDTH, DecodingFailed, decode_key_frame
 from vision.every_picture import MovingMixture
+from vision.regions import RegionComparison
 from vision.watcher import Watcher
 
 
@@ -29,5 +30,20 @@ def loaded_watcher(share: float) -> tuple[Watcher, Budget]:
         with contextlib.suppress(DecodingFailed):
             decode_key_frame(b"\0\0\0\1", codec)
     cv2.imencode(".jpg", picture)
+    _warm_up_searches()
     budget = Budget(share, OwnClocks(), own_memory())
     return Watcher(budget), budget
+
+
+def _warm_up_searches() -> None:
+    """Compare pictures as searches do: numpy loads modules when a function such as median() is first called."""
+    quiet = np.zeros((HEIGHT, WIDTH), np.uint8)
+    quiet[::8] = 90
+    moved = quiet.copy()
+    moved[60:100, 100:160] = 200
+    for mode in ("moved", "changed"):
+        comparison = RegionComparison(((0, 0), (1, 0), (1, 1), (0, 1)), mode)
+        for number, picture in enumerate((quiet, quiet, moved)):
+            comparison.moved(picture)
+            comparison.keep(picture, number)
+        comparison.difference(0, 2)

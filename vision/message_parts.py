@@ -19,6 +19,8 @@ MOST_UNITS = 4_096
 CODECS = ("h264", "h265")
 ZONE_KINDS = ("watch", "ignore", "alert")
 REGION_MODES = ("moved", "changed")
+CAME_TO_REST, LEFT = "came_to_rest", "left"
+RESTS = ("", CAME_TO_REST, LEFT)
 FAILURES = (
     *("too_many", "unknown_key", "bad_message", "decoder", "no_picture", "picture_too_large"),
     *("too_few_pictures", "internal"),

@@ -19,11 +19,13 @@ from typing import Generic, TypeAlias, TypeVar
 from vision.fields import BadMessage, Fields, json_object
 from vision.from_child import Began, Cost, Failed, Region, RegionPair, StillPicture, Watched
 from vision.message_parts import (
+    CAME_TO_REST,
     CELL_BYTES,
     CELL_COLUMNS,
     CELL_ROWS,
     CODECS,
     FAILURES,
+    LEFT,
     MOST_BLOBS,
     MOST_BODY_BYTES,
     MOST_CHANNELS,
@@ -32,6 +34,7 @@ from vision.message_parts import (
     MOST_UNITS,
     MOST_ZONES,
     REGION_MODES,
+    RESTS,
     ZONE_KINDS,
     Blob,
     Box,
@@ -53,12 +56,14 @@ from vision.to_child import (
 )
 
 __all__ = [
+    "CAME_TO_REST",
     "CELL_BYTES",
     "CELL_COLUMNS",
     "CELL_ROWS",
     "CODECS",
     "FAILURES",
     "FROM_CHILD",
+    "LEFT",
     "MOST_BLOBS",
     "MOST_BODY_BYTES",
     "MOST_CHANNELS",
@@ -67,6 +72,7 @@ __all__ = [
     "MOST_UNITS",
     "MOST_ZONES",
     "REGION_MODES",
+    "RESTS",
     "TO_CHILD",
     "ZONE_KINDS",
     "BadFrame",

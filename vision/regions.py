@@ -142,7 +142,7 @@ class RegionComparison:
                 kept |= blob
         return kept
 
-    # ---- changed for good ------------------------------------------------------------------------
+    # ---- lasting changes ------------------------------------------------------------------------
 
     def keep(self, luma: Luma, probe_ms: int) -> None:
         """Add a picture to a probe: the median of up to three pictures, in which a passing object disappears."""

@@ -34,7 +34,7 @@ class _DrawnZone:
 
 @dataclass(frozen=True, slots=True)
 class CountedBlobs:
-    """The blobs outside ignored zones. `is_moving`: one of them is in a watched zone."""
+    """The blobs outside ignored zones. `counting`: the parts in watched zones. `is_moving`: there is one."""
 
     blobs: tuple[Blob, ...]
     cells: Cells
@@ -42,6 +42,7 @@ class CountedBlobs:
     alert_zones: tuple[int, ...]
     share: float
     is_moving: bool
+    counting: tuple[MovingPart, ...] = ()
 
 
 NO_CELLS: Cells = np.zeros((CELL_ROWS, CELL_COLUMNS), np.bool_)
@@ -60,7 +61,7 @@ class Zones:
     def counted(self, parts: Iterable[MovingPart]) -> CountedBlobs:
         """Return the blobs of the moving parts, and the zones that they are in."""
         blobs: list[Blob] = []
-        cells, hit, pixels = NO_CELLS.copy(), set[int](), 0
+        cells, hit, counting = NO_CELLS.copy(), set[int](), list[MovingPart]()
         for part in parts:
             own = cells_of_part(part)
             foot = ((part.left + part.width / 2) / WIDTH, min(1.0, (part.top + part.height) / HEIGHT))
@@ -73,10 +74,11 @@ class Zones:
                 blobs.append(Blob(box, foot, part.pixels / (WIDTH * HEIGHT), inside))
             if inside or not self._watched:
                 hit.update(inside)
-                pixels += part.pixels
+                counting.append(part)
         zones = tuple(each.zone.id for each in self._watched if each.zone.id in hit)
         alerts = tuple(each.zone.id for each in self._watched if each.zone.id in hit and each.zone.kind == "alert")
-        return CountedBlobs(tuple(blobs), cells, zones, alerts, min(1.0, pixels / (WIDTH * HEIGHT)), pixels > 0)
+        share = min(1.0, sum(part.pixels for part in counting) / (WIDTH * HEIGHT))
+        return CountedBlobs(tuple(blobs), cells, zones, alerts, share, bool(counting), tuple(counting))
 
 
 def _drawn(zone: Zone) -> _DrawnZone:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn
 
@@ -17,6 +17,30 @@ _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _ID = re.compile(r"[1-9][0-9]{0,18}")
+
+# Words for pydantic's kinds of errors; the others keep pydantic's own.
+_MESSAGES = {
+    "missing": "is required",
+    "extra_forbidden": "is not known here",
+    "string_type": "must be text",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must have at least {min_length} items",
+    "too_long": "must have at most {max_length} items",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+}
 
 
 def parse_id(text: str) -> int:
@@ -99,6 +123,14 @@ def field_name(parts: Iterable[object]) -> str:
 
 def _field_errors(error: ValidationError) -> tuple[FieldError, ...]:
     return tuple(
-        FieldError(field_name(item["loc"]), item["msg"].removeprefix("Value error, "))
-        for item in error.errors(include_url=False, include_input=False, include_context=False)[:20]
+        FieldError(field_name(item["loc"]), _message(item["type"], item["msg"], item.get("ctx", {})))
+        for item in error.errors(include_url=False, include_input=False)[:20]
     )
+
+
+def _message(kind: str, message: str, limits: Mapping[str, Any]) -> str:
+    """Return the reason of a refusal, in words that fit below a field of a page."""
+    if limits.get("min_length") == 1:
+        return "must not be empty"
+    plain = _MESSAGES.get(kind)
+    return plain.format(**limits) if plain else message.removeprefix("Value error, ")

@@ -1,4 +1,4 @@
-"""What a browser needs to install the app on a phone or a computer, and to show notifications.
+"""The manifest and the service worker, by which browsers install the app and show notifications.
 
 The service worker must come from the root: a browser lets it act for pages of its own folder only.
 """

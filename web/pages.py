@@ -68,6 +68,12 @@ def motion(camera_id: str, number: str) -> str:
     )
 
 
+@blueprint.get("/search")
+def search() -> str:
+    """A drawn part of the picture of a channel: when has something moved in it, or changed for good?"""
+    return render_template("search.html", page="search", page_data=_wall_data())
+
+
 @blueprint.get("/notifications")
 def notifications() -> str:
     """Rules that tell the user about events: on this device by web push, and for admins by other ways."""
@@ -137,7 +143,7 @@ def safe_next(target: str) -> str:
     return target
 
 
-# Viewer, wall and the motion page contain their first API answers, so that they do not wait for two more requests.
+# Viewer, wall, search and motion contain their first API answers, so that they do not wait for two more requests.
 
 
 def _viewer_data(camera_id: int) -> dict[str, Any]:

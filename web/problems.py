@@ -100,6 +100,8 @@ _FINER_CODES = (
     (429, "replay_limit", "All replay sessions of the recorder are in use"),
     (429, "socket_limit", "One user or token has too many open pages with live video"),
     (404, "nothing_recorded", "Nothing is recorded in the range of an export"),
+    (409, "search_state", "The search is in another state"),
+    (429, "search_limit", "You have too many searches that are not finished"),
     (409, "export_state", "The export is in another state"),
     (429, "export_limit", "There are as many exports as MAX_EXPORTS allows"),
     (429, "export_space", "Exports use as much disk space as EXPORT_BYTES allows"),

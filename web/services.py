@@ -23,6 +23,7 @@ from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from ptz_manager import PtzManager
 from recording_manager import RecordingManager
+from search_manager import SearchManager
 from stream_manager import StreamManager
 from walls.walls import WallManager
 from web.downloads import Downloads
@@ -53,6 +54,7 @@ class Managers:
     objects: ObjectManager
     web_push: WebPush
     notifications: NotificationManager
+    searches: SearchManager
 
 
 class Services:
@@ -82,6 +84,7 @@ class Services:
         self.objects = managers.objects
         self.web_push = managers.web_push
         self.notifications = managers.notifications
+        self.searches = managers.searches
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")

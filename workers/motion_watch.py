@@ -80,6 +80,19 @@ class _Search:
             self.code = "unknown"
 
 
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The head that shows a video source. motion.records.TurningHead."""
+
+    ptz: PtzManager
+    camera_id: int
+    video_source_token: str
+
+    @property
+    def is_turning(self) -> bool:
+        return (self.camera_id, self.video_source_token) in self.ptz.moving_heads()
+
+
 def _new_backoff() -> Backoff:
     return Backoff(first_s=_FIRST_PAUSE_S, longest_s=_LONGEST_PAUSE_S, healthy_after_s=_LONGEST_PAUSE_S)
 
@@ -90,6 +103,7 @@ class _Watched:
 
     backoff: Backoff = field(default_factory=_new_backoff)
     profile_token: str = ""
+    video_source_token: str = ""
     search: _Search | None = None
     feed: Feed | None = None
     watch: ChannelWatch | None = None  # takes the frames of `feed`
@@ -178,10 +192,12 @@ class MotionWatch(RepeatedWork):
             self._motion.close_watch(place, problem)
             return
         watched.profile_token = token
+        watched.video_source_token = channel.video_source_token if channel is not None else ""
         self._look_at_feed(place, watched, now_s)
         if watched.feed is None:
             self._open_if_due(place, watched, now_s)
-        if channel is not None and (place[0], channel.video_source_token) in moving:
+        has_turned = watched.watch is not None and watched.watch.take_turn()
+        if has_turned or (channel is not None and (place[0], channel.video_source_token) in moving):
             watched.moved_s = now_s
         self._note(place, watched, is_still=now_s - watched.moved_s >= _STILL_S)
 
@@ -232,6 +248,7 @@ class MotionWatch(RepeatedWork):
             return
         watched.feed, watched.opened_s, watched.reason = feed, now_s, None
         watched.watch = self._motion.watch(place)
+        watched.watch.follow_head(_Head(self._ptz, place[0], watched.video_source_token))
         feed.open_units(watched.watch.feeder)
 
     def _note(self, place: Place, watched: _Watched, *, is_still: bool) -> None:

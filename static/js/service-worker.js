@@ -3,8 +3,8 @@
  * The service worker: shows notifications, also while no page is open, and opens the page of an event. The page of
  * notifications registers it when a user switches them on.
  *
- * It keeps nothing of the app: pages, API and recordings always come from the server. Only if the server does not answer
- * does it show a page of its own, which is part of this file. The browser loads this file from `/service-worker.js`,
+ * It keeps nothing of the app: pages, API and recordings always come from the server. If the server does not answer, it
+ * shows a page that is part of this file. The browser loads this file from `/service-worker.js`,
  * as a plain script without imports.
  */
 

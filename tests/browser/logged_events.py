@@ -82,6 +82,7 @@ class StandInEvents:
     def __init__(self, page: Page, events: list[dict[str, Any]] | None = None) -> None:
         self.events = events or []
         self.asked: list[dict[str, list[str]]] = []
+        self.counted: list[dict[str, list[str]]] = []  # the questions of the calendar
         self.sent: list[tuple[str, str, Any]] = []
         self.refusal: dict[str, Any] | None = None
         self.refusal_status = 503
@@ -170,7 +171,8 @@ class StandInEvents:
         self._answer(route, {"events": found})
 
     def _days(self, route: Route) -> None:
-        found = self._matching(_query(route))
+        self.counted.append(_query(route))
+        found = self._matching(self.counted[-1])
         counts = Counter(event["start_time"][:10] for event in found)
         alerts = Counter(event["start_time"][:10] for event in found if event["severity"] == "alert")
         days = [{"day": day, "count": count, "alerts": alerts[day]} for day, count in sorted(counts.items())]

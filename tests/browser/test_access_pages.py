@@ -89,6 +89,7 @@ def test_the_first_visit_offers_an_account_or_local_use(new_app: App, open_page:
     expect(page.get_by_role("heading", name="Watch your cameras here")).to_be_visible()
     page.goto(f"{new_app.url}/cameras")
     expect(page).to_have_url(f"{new_app.url}/cameras")
+    page.get_by_role("button", name="More pages").click()
     page.get_by_role("link", name="Access").click()  # an account can be made at any time
     expect(page.get_by_role("heading", level=1)).to_have_text("Create an account")
 
@@ -106,6 +107,7 @@ def test_a_weak_password_is_marked_and_a_good_one_opens_the_app(new_app: App, op
     page.get_by_label("A password").fill(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url(f"{new_app.url}/cameras")
+    page.get_by_role("button", name="More pages").click()
     expect(page.get_by_role("link", name="Account of Anna")).to_be_visible()
 
 
@@ -131,6 +133,7 @@ def test_actions_beyond_the_role_are_not_offered(new_app: App, recorder: Recorde
     add_user(admin, "Ben", role, [{"camera_id": 1, "channels": [2, 3]}])
     for number in (1, 2):
         fetch(admin, "PUT", f"/api/cameras/1/channels/{number}/recording-rule", {"mode": "continuous"})
+    fetch(admin, "POST", "/api/notification-rules", {"name": "Rule of Anna", "sinks": [1]})
     watched = open_page(f"{new_app.url}/cameras")
     page = watched.page
     log_in(page, "Ben")
@@ -142,8 +145,10 @@ def test_actions_beyond_the_role_are_not_offered(new_app: App, recorder: Recorde
     expect(card.locator("[data-part=refresh]")).to_be_visible(visible=role == "operator")
     expect(card.locator("[data-part=recordings]")).to_be_visible(visible=role != "viewer")
     expect(page.get_by_role("link", name="Recordings", exact=True)).to_have_count(0 if role == "viewer" else 1)
-    expect(page.get_by_role("link", name="Exports")).to_have_count(0 if role == "viewer" else 1)
     expect(page.get_by_role("link", name="Events")).to_have_count(0 if role == "viewer" else 1)
+    page.get_by_role("button", name="More pages").click()
+    expect(page.get_by_role("link", name="API")).to_be_visible()
+    expect(page.get_by_role("link", name="Exports")).to_have_count(0 if role == "viewer" else 1)
     expect(page.get_by_role("link", name="Access")).to_have_count(0)
     page.goto(f"{new_app.url}/viewer/1")
     expect(page.locator("#channels [data-channel]")).to_have_count(2)
@@ -159,6 +164,23 @@ def test_actions_beyond_the_role_are_not_offered(new_app: App, recorder: Recorde
     for path in ("/access", "/storage"):
         page.goto(f"{new_app.url}{path}")
         expect(page.get_by_role("heading", level=1)).to_have_text("Not allowed")
+    page.goto(f"{new_app.url}/notifications")
+    if role == "viewer":
+        expect(page.get_by_role("heading", level=1)).to_have_text("Not allowed")
+    else:
+        make_own_rule(page)
+
+
+def make_own_rule(page: Page) -> None:
+    """Add a rule for the allowed channels; rules of the admin and other receivers than browsers are not shown."""
+    page.get_by_role("button", name="Add a rule").click()
+    expect(page.locator("#sinks-part")).to_have_count(0)
+    dialog = page.locator("#rule-dialog dialog")
+    dialog.get_by_label("Camera").select_option(index=1)
+    expect(dialog.get_by_label("Channel").locator("option")).to_have_count(3)  # all that Ben may see, and these two
+    expect(dialog.locator("#rule-sinks label")).to_have_text(["Your browsers and phones"])
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.locator("#rules strong")).to_have_text(["All alerts"])
 
 
 def watches(app: App, recorder: Recorder) -> bool:
@@ -318,6 +340,7 @@ def test_the_page_works_on_after_a_change_of_ones_own_password(new_app: App, ope
     forgive(watched)
     page = watched.page
     make_first(page, new_app)
+    page.get_by_role("button", name="More pages").click()
     page.get_by_role("link", name="Account of Anna").click()
     page.get_by_label("Current password").fill("wrong-one-entirely")
     page.get_by_label("New password").fill("other-horse-stapled")

@@ -30,8 +30,12 @@ def test_a_model_is_chosen_and_tried_on_a_file(empty_app: App, open_page: Open, 
     page.reload()
     expect(page.locator("#models li")).to_have_count(2)
     expect(page.locator("#models .field-error:visible")).to_contain_text("colour: one of")
-    page.get_by_role("button", name="Use mine").click()
+    use = page.get_by_role("button", name="Use mine")
+    use.focus()
+    page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Objects are recognized")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop using mine")).to_be_focused()
+    expect(page.locator("#watched-text")).to_contain_text("in no channel yet, so it recognizes nothing")
     picture = tmp_path / "red.png"
     cv2.imwrite(str(picture), np.full((720, 1280, 3), (0, 0, 200), np.uint8))
     page.locator("#trial-file").set_input_files(picture)

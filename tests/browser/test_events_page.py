@@ -116,6 +116,8 @@ def test_filters_are_in_the_address_and_in_the_requests(
     page.get_by_label("From", exact=True).fill("18:00")
     expect(page).to_have_url(f"{app.url}/events?kind=vehicle&severity=alert&seen=no&from=18:00")
     until_on(page, lambda: events.asked[-1].get("from_time_of_day") == ["18:00"])
+    until_on(page, lambda: events.counted[-1].get("from_time_of_day") == ["18:00"])
+    assert "day" not in events.counted[-1], "the calendar counts all days of its month"
     assert events.asked[-1]["kind"] == ["vehicle"]
     assert events.asked[-1]["seen"] == ["0"]
     page.reload()
@@ -337,9 +339,11 @@ def test_a_button_that_hides_itself_hands_the_focus_on(app: App, camera_id: int,
     page.goto(f"{app.url}/events?day=2026-11-22")
     expect(page.locator("#hours-zone")).to_contain_text("By the server’s time zone")
     expect(page.locator("#calendar-zone")).to_be_visible()
+    expect(page.locator("#day-clear")).to_be_visible()
     page.locator("#day-clear").press("Enter")
     expect(page.locator("#list-title")).to_be_focused()
     page.get_by_label("Severity").select_option("Notices")
+    expect(page.locator("#filter-clear")).to_be_visible()
     page.locator("#filter-clear").press("Enter")
     expect(page.locator("#filter-camera")).to_be_focused()
     events.refusal = {"code": "busy", "detail": "The server is busy."}
@@ -353,6 +357,7 @@ def test_a_button_that_hides_itself_hands_the_focus_on(app: App, camera_id: int,
     page.evaluate("document.getElementById('more').click()")
     expect(page.locator(f"{ROWS}:nth-child(51) a.event-link")).to_be_focused()
     page.get_by_label("Seen", exact=True).select_option("Seen")
+    expect(page.locator("#none-clear")).to_be_visible()
     page.locator("#none-clear").press("Enter")
     expect(page.locator("#list-title")).to_be_focused()
 

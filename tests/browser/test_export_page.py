@@ -327,6 +327,7 @@ def test_a_running_export_is_paused_resumed_cancelled_and_deleted(
     expect(row.locator("h3")).to_have_text("Morning")
     row.get_by_role("button", name="Cancel: Morning").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Cancel the export").click()
+    expect(row.locator("[data-part=state]")).to_have_text("Cancelled")
     row.get_by_role("button", name="Delete: Morning").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     expect(page.locator("#empty")).to_be_visible()

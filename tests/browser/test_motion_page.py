@@ -30,7 +30,7 @@ SQUARE = [[0.2, 0.2], [0.6, 0.2], [0.6, 0.6], [0.2, 0.6]]
 
 @pytest.fixture
 def motion(app: App, camera_id: int) -> Iterator[str]:
-    """The address of the settings of a channel that nobody has changed."""
+    """The address of the unchanged settings of a channel."""
     path = f"/api/cameras/{camera_id}/channels/{CHANNEL}/motion"
     app.call("PUT", path, DEFAULT)
     yield path
@@ -126,6 +126,7 @@ def test_a_finger_moves_points_and_zones(app: App, camera_id: int, motion: str, 
     with_zone(app, motion)
     page = open_page(page_of(app, camera_id), 390, 844, has_touch=True).page
     expect(page.locator("#picture")).to_be_visible()
+    expect(page.get_by_role("link", name="Live", exact=True)).to_have_class(re.compile("crumb-back"))
     page.locator(".motion-zone-head").click()
     page.locator(STAGE).scroll_into_view_if_needed()
     box = box_at_rest(page, page.locator(STAGE))
@@ -181,16 +182,18 @@ def test_what_the_detector_sees_lies_over_its_picture(app: App, camera_id: int, 
     asked: list[str] = []
 
     def answer(route: Route) -> None:
-        name = route.request.url.rsplit("/", 1)[-1]
+        name, _, query = route.request.url.rsplit("/", 1)[-1].partition("?")
         asked.append(name)
         if name == "picture":
-            route.fulfill(body=jpeg_of(NOON), content_type="image/jpeg")
+            headers = {"Content-Type": "image/jpeg", "X-Picture-Time": "2026-11-22T12:00:00.000Z"}
+            route.fulfill(body=jpeg_of(NOON), headers=headers)
             return
-        body = {**now, "blobs": [blob]} if name == "now" else settings
+        is_of_picture = query == "time=2026-11-22T12%3A00%3A00.000Z"
+        body = {**now, "blobs": [blob] if is_of_picture else []} if name == "now" else settings
         route.fulfill(content_type="application/json", body=json.dumps(body))
 
     page = open_page("about:blank").page
-    page.route(re.compile(r"/channels/\d+/motion(/now|/picture)?$"), answer)
+    page.route(re.compile(r"/channels/\d+/motion(/now|/picture)?(\?|$)"), answer)
     page.goto(page_of(app, camera_id))
     expect(page.locator("#told-title")).to_have_text("This server watches the pictures")
     expect(page.locator("#told-text")).to_contain_text("a picture every 2 seconds")
@@ -198,13 +201,16 @@ def test_what_the_detector_sees_lies_over_its_picture(app: App, camera_id: int, 
     expect(page.locator("#seen-cells")).to_have_attribute("d", "M0 0h4v1h-4z")
     expect(page.locator("#seen-blobs rect")).to_have_attribute("width", "3.2")
     settings["state"]["is_restless"] = True
+    page.reload()
     expect(page.locator("#told-title")).to_have_text("This server watches a restless picture")
     page.get_by_label("Show what the detector sees").uncheck()
     expect(page.locator("#seen-cells")).to_have_attribute("d", "")
     settings["state"].update(told_by="none", reason="not_installed")
     settings["is_available"] = False
+    page.reload()
     expect(page.locator("#install-command")).to_be_visible()
     expect(page.locator("#install-command")).to_have_text("make motion")
+    expect(page.locator("#picture")).to_be_visible()
     settled_from = len(asked)
     until_on(page, lambda: "motion" in asked[settled_from:])
     assert "now" not in asked[settled_from:], "the detector is not asked while nobody looks"

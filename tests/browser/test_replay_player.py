@@ -308,8 +308,8 @@ def test_the_modal_player_replaces_the_session_of_the_page(single: tuple[App, in
     page.get_by_role("button", name="Search", exact=True).click()
     row = page.locator("#results tr").first.get_by_role("button")
     page.evaluate(
-        """window.problems = 0; document.addEventListener('replay-phase', (event) => {
-          if (event.detail === 'problem') window.problems += 1; })"""
+        """window.problems = []; document.addEventListener('replay-phase', (event) => {
+          if (event.detail === 'problem') window.problems.push(event.target.innerText); })"""
     )
     for _ in range(2):
         row.click()
@@ -324,7 +324,7 @@ def test_the_modal_player_replaces_the_session_of_the_page(single: tuple[App, in
         page.keyboard.press("ArrowDown")
     expect(page.locator("#player [data-part=channel]")).to_contain_text("2 ")
     page.wait_for_selector(PLAYING)
-    assert page.evaluate("window.problems") == 0
+    assert page.evaluate("window.problems") == []
     assert len(app.call("GET", "/api/streams/all")["streams"]) == 1
 
 

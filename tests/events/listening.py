@@ -37,7 +37,7 @@ class Wishes:
 
 @dataclass
 class Listening:
-    """The running parts, and what the listeners were told."""
+    """The running parts, and the messages to the listeners."""
 
     harness: CameraHarness
     cameras: OnvifManager

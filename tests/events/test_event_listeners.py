@@ -82,7 +82,7 @@ def _stored(folder: Path) -> int:
 
 
 def begins(app: Listening, simulator: Simulator, channel: int) -> None:
-    """Let a channel move, and wait until the app was told."""
+    """Let a channel move, and wait until the app knows it."""
     before = app.changes(channel).count(True)
     move(simulator, channel, active=True)
     until(lambda: app.changes(channel).count(True) > before, what="the beginning of the motion")

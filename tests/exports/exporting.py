@@ -10,6 +10,7 @@ from typing import Any
 
 from cameras.records import CameraView, HealthCard
 from core.access import LOCAL, Principal
+from core.archive import Origin
 from core.clock import Clock, SystemClock
 from core.errors import AppError, NotFound
 from core.recordings import RecordedPlace, SpanState
@@ -77,6 +78,7 @@ class ChannelRecordings(ThinRecordings):
         with_events: bool = True,
         prefers_sub: bool = False,
         only_sure: bool = False,
+        source: Origin | None = None,
     ) -> Coverage:
         spans: list[ChannelSpan] = []
         reached = start

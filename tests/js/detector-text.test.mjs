@@ -1,7 +1,7 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { boxPlace, modelFacts, stateWords, trialFacts, trialSize } from '../../static/js/lib/detector-text.js';
+import { boxPlace, modelFacts, stateWords, trialFacts, trialSize, watchedWords } from '../../static/js/lib/detector-text.js';
 
 /** @type {import('../../static/js/lib/detector-types.js').Detector} */
 const DETECTOR = {
@@ -25,6 +25,11 @@ test('the state names what is missing', () => {
 test('a working detector tells its cost once it is known', () => {
   assert.match(stateWords(DETECTOR).text, /sees motion\.$/);
   assert.match(stateWords({ ...DETECTOR, ms: 26.4, pictures: 2 }).text, /2 pictures, the last ones in 26 ms each\.$/);
+});
+
+test('the words tell that nothing is recognized while no channel is watched', () => {
+  assert.equal(watchedWords(2), 'This server looks for motion in 2 channels:');
+  assert.match(watchedWords(0), /recognizes nothing/);
 });
 
 test('a model without format and licence shows its size alone', () => {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { DisplayClock } from '../../static/js/lib/display-clock.js';
-import { DeviceTest, leftOutText, listeningText, messageItems, messageState } from '../../static/js/lib/event-device.js';
 import {
   isFiltered,
   newsQueryOf,
@@ -18,7 +17,6 @@ import { eventSpan, playAddress } from '../../static/js/lib/event-links.js';
 import { EventList, MOST_WAITING } from '../../static/js/lib/event-list.js';
 import { dayWords, eventFacts, eventLength, eventPlace, eventTitle, newsWords } from '../../static/js/lib/event-text.js';
 import { EventPictures } from '../../static/js/lib/event-pictures.js';
-import { piecesText, wordPieces } from '../../static/js/lib/event-words.js';
 import { EventsApi } from '../../static/js/lib/events-api.js';
 import { ApiError } from '../../static/js/lib/http.js';
 import { mockTime, pass } from './time.mjs';
@@ -133,27 +131,6 @@ test('words of a search are short, on one line, and without outer spaces', () =>
   assert.equal(readEventFilter(`?words=${'a'.repeat(300)}`).words.length, 200);
 });
 
-test('the user reads what a search has understood and left out', () => {
-  /** @type {import('../../static/js/lib/event-types.js').UnderstoodWords} */
-  const understood = {
-    ...{ kinds: ['person'], labels: [], colours: ['red'], zones: ['Gate'], camera_ids: [1, 9], channels: [{ camera_id: 1, channel: 2 }] },
-    ...{ start_time: '2026-11-21T00:00:00Z', end_time: '2026-11-22T00:00:00Z', times_of_day: [['18:00', '20:00']] },
-  };
-  const cameras = [/** @type {any} */ ({ id: 1, name: '', host: '10.0.0.5' })];
-  const pieces = wordPieces({ understood, not_understood: ['sneaky'] }, cameras, UTC);
-  const expected = ['Person', 'Red', 'Zone: Gate', '10.0.0.5', 'Camera 9', '10.0.0.5, channel 2'];
-  assert.deepEqual(
-    pieces.map(({ text, isUnderstood }) => (isUnderstood ? text : `-${text}`)),
-    [...expected, '2026-11-21 00:00 to 2026-11-22 00:00', '18:00 to 20:00', '-sneaky'],
-  );
-  assert.match(piecesText(pieces), /^Searching for Person, Red, .*\. Not understood, and left out: sneaky\.$/);
-});
-
-test('a search without an answer of the server has no pieces', () => {
-  assert.deepEqual(wordPieces({}, []), []);
-  assert.equal(piecesText([]), '');
-});
-
 test('zones of a channel and similar events have addresses of their own', async () => {
   const zones = [{ camera_id: 1, channel: 3, zone: 'Gate', count: 4 }];
   const { sent, api } = apiWith({ zones }, { events: [event(2)] });
@@ -170,6 +147,13 @@ test('the score of motion seen by this server is a part of the picture', () => {
   assert.deepEqual(eventFacts(moved), ['Zone: Gate', '3.4 % of the picture moved', 'Detected by this server.']);
   const person = event(1, { kind: 'person', source: 'watch', score: 0.87, colours: ['red', 'blue'] });
   assert.deepEqual(eventFacts(person), ['Colours: red, blue', '87 % sure', 'Detected by this server.']);
+});
+
+test('motion seen by this server says what has become of its object', () => {
+  const parked = event(1, { kind: 'motion', source: 'watch', rule: 'came_to_rest' });
+  assert.deepEqual(eventFacts(parked), ['An object came to rest.', 'Detected by this server.']);
+  assert.equal(eventFacts({ ...parked, rule: 'left' })[0], 'An object left its place.');
+  assert.equal(eventFacts({ ...parked, source: 'device', rule: 'left' })[0], 'Rule: left');
 });
 
 test('more than 500 events are marked as seen in several requests', async () => {
@@ -363,47 +347,6 @@ test('an event is played and exported from five seconds before it', () => {
   assert.equal(playAddress('/recordings/', event(0, { camera_id: null, channel: null })), '/recordings?t=2026-11-22T11:59:55Z');
   const open = eventSpan(event(0, { end_time: null }), NOON_MS + 60_000);
   assert.equal(open.endMs, NOON_MS + 55_000, 'recorders write with a delay');
-});
-
-/** @param {number} atMs @returns {import('../../static/js/lib/events-api.js').DeviceMessage} */
-function message(atMs, change = {}) {
-  return {
-    ...{ time: new Date(atMs).toISOString(), device_time: null, topic: 'Motion', kind: 'motion', channel: 1, rule: '' },
-    ...{ change: 'changed', active: true, items: { IsMotion: 'true' } },
-    ...change,
-  };
-}
-
-test('a test of a device lists the messages that come while it runs', () => {
-  const before = message(NOON_MS - 1000);
-  const run = new DeviceTest([before], NOON_MS);
-  run.take([before]);
-  assert.equal(run.stateText(NOON_MS), 'The test runs for 60 s more: no messages so far.');
-  run.take([message(NOON_MS + 2000), message(NOON_MS + 1000), before]);
-  run.take([message(NOON_MS + 2000), message(NOON_MS + 1000)]);
-  assert.deepEqual(
-    run.messages.map(({ time }) => Date.parse(time) - NOON_MS),
-    [2000, 1000],
-  );
-  assert.equal(run.isOver(NOON_MS + 59_000), false);
-  assert.equal(run.stateText(NOON_MS + 60_000), 'The test is over: 2 messages.');
-  assert.equal(new DeviceTest([], NOON_MS).stateText(NOON_MS + 60_000), 'The test is over. The device sent no message.');
-});
-
-test('the state of a device and its messages are words', () => {
-  const told = { listens: true, problem: null, unlisted_code: '', topics: [], recent: [], left_out: 0, begun_left_out: 0 };
-  assert.equal(listeningText(false, told), 'Events are switched off.');
-  assert.equal(listeningText(true, { ...told, problem: { code: 'camera_busy', detail: 'Too many.' } }), 'Too many.');
-  assert.equal(listeningText(true, { ...told, listens: false }), 'The app does not listen to this device now.');
-  assert.equal(listeningText(true, told), 'The app listens, but the device names no events.');
-  const unlisted = { ...told, unlisted_code: 'camera_unreachable' };
-  assert.equal(listeningText(true, unlisted), 'The device did not list its events: the device does not answer.');
-  assert.equal(leftOutText(told), '');
-  assert.match(leftOutText({ left_out: 1, begun_left_out: 3 }), /^Not shown: 1 message of more topics\. Not in the log: 3 messages/);
-  assert.equal(messageState(message(0, { change: 'state', active: false })), 'state: off');
-  assert.equal(messageState(message(0, { active: false })), 'ends');
-  assert.equal(messageState(message(0, { change: 'pulse', active: null })), 'happened');
-  assert.equal(messageItems(message(0, { items: { IsMotion: 'true', Rule: 'Gate' } })), 'IsMotion=true Rule=Gate');
 });
 
 /** Answers requests for pictures when the test says so. */

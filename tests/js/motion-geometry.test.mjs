@@ -13,6 +13,7 @@ import {
   newRectangle,
   placeInside,
   rectangleBetween,
+  withEdgeMoved,
   withPointAfter,
   withPointAt,
   withoutPoint,
@@ -117,4 +118,16 @@ test('cells are read row by row from the highest bit', () => {
 
 test('cells of another length or alphabet draw nothing', () => {
   for (const text of ['', 'ff', 'x'.repeat(144)]) assert.equal(cellsPath(text), '');
+});
+
+test('upright edges move sideways, level ones up, slanted ones freely', () => {
+  const by = { x: 0.1, y: -0.1 };
+  assert.deepEqual(withEdgeMoved(SQUARE, 0, by), [{ x: 0.2, y: 0.1 }, { x: 0.6, y: 0.1 }, ...SQUARE.slice(2)]);
+  assert.deepEqual(withEdgeMoved(SQUARE, 3, by), [{ x: 0.3, y: 0.2 }, ...SQUARE.slice(1, 3), { x: 0.3, y: 0.6 }]);
+  const slanted = [
+    { x: 0.2, y: 0.2 },
+    { x: 0.5, y: 0.3 },
+    { x: 0.3, y: 0.6 },
+  ];
+  assert.deepEqual(withEdgeMoved(slanted, 0, by)[1], { x: 0.6, y: 0.2 });
 });

@@ -18,6 +18,16 @@ test('the text says who reports motion and how often', () => {
   assert.equal(toldWords({ ...SETTINGS, state: { ...STATE, told_by: 'device' } }).tone, 'good');
 });
 
+test('a server that cannot look says so where the camera reports motion', () => {
+  const told = (/** @type {string|null} */ reason) =>
+    toldWords({ ...SETTINGS, mode: 'key_frames', state: { ...STATE, told_by: 'device', reason } });
+  assert.deepEqual([told('device_tells').tone, told('off').tone, told(null).text], ['good', 'good', '']);
+  assert.deepEqual(
+    [told('not_installed').tone, told('not_installed').text],
+    ['busy', 'This server does not see the pictures. The detector is not installed on this server.'],
+  );
+});
+
 test('a restless picture is named with advice', () => {
   const words = toldWords({ ...SETTINGS, state: { ...STATE, is_restless: true } });
   assert.match(words.title, /restless/);
@@ -73,6 +83,7 @@ test('the cost of the detector is told only while it runs', () => {
   const overview = { is_available: true, install_command: 'make motion', child, channels: [channel] };
   assert.match(childText(overview), /watches 1 channel with 4\.9 % of one processor core and 143 MB of memory\./);
   assert.equal(childText({ ...overview, child: { ...child, state: 'off' } }), '');
+  assert.equal(childText({ ...overview, child: { ...child, cpu_share: 0, memory_bytes: 0 } }), 'The detector watches 1 channel.');
 });
 
 test('errors of a refused save name their zones', () => {

@@ -8,6 +8,7 @@ import { isUsualPort, ruleBody, sinkBody, usualPort } from '../../static/js/lib/
 import {
   browserProblem,
   daysText,
+  deliverySink,
   deliveryState,
   deliveryText,
   kindsText,
@@ -98,6 +99,7 @@ test('days are named as people do', () => {
   ];
   for (const [days, text] of cases) assert.equal(daysText(days), text);
   assert.equal(timesText({ days: [], from_time_of_day: '18:00', until_time_of_day: null }), '18:00 to 24:00');
+  assert.equal(timesText({ days: [5, 6], from_time_of_day: '00:00', until_time_of_day: '00:00' }), 'weekends');
 });
 
 test('many kinds are counted', () => {
@@ -109,14 +111,13 @@ test('many kinds are counted', () => {
 test('a sink says its server and what is wrong with it', () => {
   assert.equal(sinkPlace(MAIL), 'b@example by mail.example:587');
   const state = { is_connected: null, waiting: 0, dropped: 0, code: '', detail: '' };
-  assert.deepEqual(sinkState({ ...MAIL, state }), { text: 'On', tone: 'good' });
-  assert.deepEqual(sinkState({ ...MAIL, is_on: false, state }), { text: 'Off', tone: '' });
-  assert.deepEqual(sinkState({ ...MAIL, state: { ...state, detail: 'It refuses the login.' } }), {
-    text: 'It refuses the login.',
-    tone: 'bad',
-  });
-  assert.deepEqual(sinkState({ ...MAIL, state: { ...state, is_connected: false } }), { text: 'Not connected', tone: 'bad' });
-  assert.deepEqual(sinkState({ ...MAIL, state: { ...state, waiting: 2 } }), { text: '2 waiting', tone: 'busy' });
+  assert.deepEqual(sinkState({ ...MAIL, state }), { text: 'On', tone: 'good', problem: '' });
+  assert.deepEqual(sinkState({ ...MAIL, is_on: false, state }), { text: 'Off', tone: '', problem: '' });
+  const refused = { ...state, detail: 'It refuses the login.' };
+  assert.deepEqual(sinkState({ ...MAIL, state: refused }), { text: 'Failed', tone: 'bad', problem: 'It refuses the login.' });
+  const away = sinkState({ ...MAIL, state: { ...refused, is_connected: false } });
+  assert.deepEqual(away, { text: 'Not connected', tone: 'bad', problem: 'It refuses the login.' });
+  assert.deepEqual(sinkState({ ...MAIL, state: { ...state, waiting: 2 } }), { text: '2 waiting', tone: 'busy', problem: '' });
 });
 
 test('problems of rules and browsers have words, also unknown ones', () => {
@@ -138,6 +139,8 @@ test('a delivery says what it was about', () => {
   assert.equal(deliveryText(delivery), 'Person, Recorder: Gate');
   assert.equal(deliveryText({ ...delivery, event_id: null }), 'Test');
   assert.deepEqual(deliveryState(delivery), { text: 'Failed', tone: 'bad' });
+  assert.equal(deliverySink(delivery), 'Browsers and phones');
+  assert.equal(deliverySink({ sink_kind: 'email', sink_name: 'Mail to Anna' }), 'Mail to Anna');
 });
 
 /** @param {[string, string][]} entries */

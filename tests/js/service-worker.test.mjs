@@ -1,5 +1,5 @@
 // @ts-check
-/** The service worker's own file, run in a scope of its own, as a browser runs it. */
+/** The service worker's own file, run in its own scope, as a browser runs it. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

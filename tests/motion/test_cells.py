@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from database import Database
 from motion.cell_blob import CELLS, MINUTE_MS, blocks_of, cells_of, count_of, packed, pictures_of
@@ -176,3 +176,29 @@ def test_any_box_over_seven_days_is_answered_in_a_tenth_of_a_second(index: CellI
             took_s.append(time.thread_time() - began_s)
             assert len(found.watched_minutes) == 7 * 1440
     assert max(took_s) < 0.1 * machine.factor(), took_s
+
+
+@pytest.mark.slow
+def test_a_day_of_sixteen_channels_takes_less_than_three_megabytes(database: Database) -> None:
+    """One minute in five has a visitor for 16 s."""
+    rng, first = random.Random(7), ms(START) // MINUTE_MS
+    before = _size_of(database)
+    for channel in range(16):
+        rows = []
+        for minute in range(1440):
+            x, y = rng.randrange(20), rng.randrange(15)
+            moved = []
+            for step in range(0 if minute % 5 else 8):
+                near = ((x + step + dx, y + dy) for dx in range(4) for dy in range(3))
+                moved.append((2000 * step, sum(cell(*one) for one in near if rng.random() < 0.9)))
+            row = {"camera_id": 1, "channel": channel, "minute": first + minute, "cells": packed(30, moved)}
+            rows.append({**row, "blocks": blocks_of(cells for _, cells in moved)})
+        with database.write() as session:
+            session.execute(insert(MotionCellsRow), rows)
+    assert _size_of(database) - before < 3_000_000
+
+
+def _size_of(database: Database) -> int:
+    with database.read() as session:
+        pages, page = (session.scalar(text(f"PRAGMA {name}")) or 0 for name in ("page_count", "page_size"))
+    return int(pages * page)

@@ -14,7 +14,7 @@ from motion.judge import (
     Step,
 )
 from motion.restless import MOST_EVENTS_AN_HOUR, Restlessness
-from vision.messages import CELL_BYTES, Began, Blob, Watched, Zone
+from vision.messages import CAME_TO_REST, CELL_BYTES, LEFT, Began, Blob, Watched, Zone
 
 SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
 GATE = Zone(7, "Gate", "alert", SQUARE)
@@ -27,10 +27,13 @@ def picture(
     *,
     zones: tuple[int, ...] = (),
     alert_zones: tuple[int, ...] = (),
+    rest: str = "",
+    is_settling: bool = False,
 ) -> Watched:
     """Return a picture, calm unless it has a `share`."""
     blobs = (Blob((0.1, 0.2, 0.3, 0.4), (0.25, 0.6), share, zones),) if share else ()
-    return Watched("1:1", round(time_s * 1000), share, blobs, zones, alert_zones, False, bool(share), bytes(CELL_BYTES))
+    is_moving, cells, time_ms = bool(share), bytes(CELL_BYTES), round(time_s * 1000)
+    return Watched("1:1", time_ms, share, blobs, zones, alert_zones, False, is_moving, cells, rest, is_settling)
 
 
 def began(hit_s: float, start_s: float | None) -> Began:
@@ -108,6 +111,28 @@ def test_two_calm_key_frames_are_needed_where_they_are_rare() -> None:
     judge.take_beginning(began(10, 8.0))
     assert judge.take(picture(20)) == []
     assert judge.take(picture(30)) == [Closed(10_000)]
+
+
+def test_a_movement_whose_object_stands_still_ends_when_it_is_at_rest() -> None:
+    judge = Judge()
+    judge.take(picture(4, 0.01))
+    judge.take_beginning(began(4, 3.0))
+    for time_s in range(6, 24, 2):
+        assert judge.take(picture(time_s, is_settling=True)) == []
+    assert judge.take(picture(24, rest=CAME_TO_REST)) == [Closed(4000, rest=CAME_TO_REST)]
+    judge.take(picture(26, 0.01))
+    judge.take_beginning(began(26, 26))
+    assert judge.take(picture(34)) == []
+    assert judge.take(picture(36)) == [Closed(26_000)], "the object of this movement did not stop"
+
+
+def test_a_movement_by_which_an_object_leaves_its_place_says_so() -> None:
+    judge = Judge()
+    judge.take(picture(2, rest=LEFT))
+    judge.take(picture(4, 0.01, rest=LEFT))
+    judge.take_beginning(began(4, 3.0))
+    assert judge.take(picture(8)) == []
+    assert judge.take(picture(10)) == [Closed(4000, rest=LEFT)]
 
 
 def test_a_short_calm_does_not_end_a_movement() -> None:

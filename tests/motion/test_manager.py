@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from core.errors import NotFound
-from core.events import ClosedWhy, EventKind, EventSource, LoggedEvent, Severity
+from core.errors import DeviceError, NotFound
+from core.events import Box, ClosedWhy, EventKind, EventSource, LoggedEvent, Severity
 from motion.channel_watch import ChannelWatch
 from motion.records import MotionMode, MotionSettings, Reason, Sensitivity, ToldBy, Zone
 from motion_manager import MOST_CRASHES
 from tests.motion.watching import JPEG, PLACE, Watching
-from vision.messages import Failed
+from vision.messages import CAME_TO_REST, CELL_BYTES, Failed
 
 SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
 
@@ -47,6 +47,18 @@ def test_a_movement_becomes_an_event_with_its_own_beginning_and_end(watching: Wa
     assert event.closed_why is ClosedWhy.TOLD
 
 
+def test_an_event_says_that_its_object_came_to_rest(watching: Watching) -> None:
+    watch = watching.watch()
+    movement(watching, watch)
+    (event,) = watching.logged()
+    assert event.rule == ""
+    watching.clock.move(seconds=2)
+    watching.show(watch, rest=CAME_TO_REST)
+    calm(watching, watch)
+    (event,) = watching.logged()
+    assert (event.rule, event.end_at is not None) == (CAME_TO_REST, True)
+
+
 def test_the_recorder_gets_the_beginning_and_the_end_of_a_movement(watching: Watching) -> None:
     watch = watching.watch()
     movement(watching, watch)
@@ -68,6 +80,24 @@ def test_the_event_gets_the_picture_that_the_process_has_seen(watching: Watching
     assert not watching.events.pictures.is_expected(1, event.id)
     (event,) = watching.logged()
     assert event.has_picture
+
+
+def test_the_box_of_an_event_is_that_of_its_picture(watching: Watching) -> None:
+    watch = watching.watch()
+
+    def box() -> Box | None:
+        watching.events.log.flush()
+        watching.manager.tick()
+        return watching.logged()[0].box
+
+    watching.answer_still(watch, movement(watching, watch))  # the time of an older picture, whose blobs are unknown
+    assert box() == (0.1, 0.2, 0.3, 0.4)
+    watching.clock.move(seconds=1)
+    shown_ms = watching.show(watch, share=0.06, box=(0.5, 0.2, 0.1, 0.4))
+    assert box() == (0.1, 0.2, 0.3, 0.4)
+    watching.answer_still(watch, shown_ms)
+    assert box() == (0.5, 0.2, 0.1, 0.4)
+    assert watching.logged()[0].score == 0.06
 
 
 def test_a_picture_that_never_comes_is_given_up(watching: Watching) -> None:
@@ -253,6 +283,21 @@ def test_the_health_card_names_channels_that_are_not_watched(watching: Watching)
     assert watching.manager.checks(2) == ()
 
 
+def test_every_reason_has_words_on_the_health_card(watching: Watching) -> None:
+    watch = watching.watch()
+    watching.show(watch)
+    kinds, codes = [DeviceError], set()
+    while kinds:
+        kind = kinds.pop()
+        kinds += [one for one in kind.__subclasses__() if not one.__module__.startswith("tests.")]
+        codes.add(kind.code)
+    for reason in (codes - {"archive_unreadable"}) | set(Reason):
+        watching.manager.close_watch(PLACE, reason)
+        for check in watching.manager.checks(1):
+            assert check.detail.endswith("."), reason
+            assert not check.detail.startswith("The reason is"), reason
+
+
 def test_auto_judges_every_picture_where_key_frames_are_rare(watching: Watching) -> None:
     watch = watching.watch(settings=MotionSettings(MotionMode.AUTO))
     for _ in range(4):
@@ -331,6 +376,24 @@ def test_a_removed_camera_leaves_nothing(watching: Watching) -> None:
     assert watching.manager.cell_hits(1, 1, SQUARE, start, watching.clock.now).hits == ()
 
 
+def test_the_cells_of_every_picture_are_noted_once_a_second(watching: Watching) -> None:
+    watch = watching.watch(settings=MotionSettings(MotionMode.EVERY_PICTURE))
+    for _ in range(50):
+        watching.show(watch, share=0.02)
+        watching.clock.move(seconds=0.2)
+    whole = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+    start = watching.clock.now - timedelta(hours=1)
+    assert len(watching.manager.cell_hits(1, 1, whole, start, watching.clock.now).hits) == 10
+
+
+def test_cells_are_kept_as_long_as_events_of_motion(watching: Watching) -> None:
+    now, manager = watching.clock.now, watching.manager
+    manager.add_cells(1, 1, {now - timedelta(days=days): b"\xff" * CELL_BYTES for days in (29, 31)})
+    manager.tick()
+    hits = manager.cell_hits(1, 1, SQUARE, now - timedelta(days=99), now).hits
+    assert [now - hit.at for hit in hits] == [timedelta(days=29)], "EVENT_KEEP_MOTION_DAYS is 30"
+
+
 def test_an_unknown_channel_has_no_settings(watching: Watching) -> None:
     with pytest.raises(NotFound):
         watching.manager.set_settings(1, 9, MotionSettings())
@@ -374,3 +437,20 @@ def test_the_newest_picture_is_asked_for_when_it_is_wanted(watching: Watching) -
     assert found.jpeg == JPEG
     watching.clock.move(minutes=2)
     assert watching.manager.picture(1, 1) is None
+
+
+def test_the_look_at_an_earlier_picture_is_found_while_that_is_shown(watching: Watching) -> None:
+    watch = watching.watch()
+    watching.answer_still(watch, watching.show(watch, share=0.02))
+    shown = watching.manager.picture(1, 1)
+    assert shown is not None
+    for _ in range(40):
+        watching.clock.move(seconds=1)
+        newest_ms = watching.show(watch)
+    looked, newest = watching.manager.glimpse(1, 1, shown.at), watching.manager.glimpse(1, 1)
+    assert looked is not None
+    assert newest is not None
+    assert (looked.at, looked.share, len(looked.blobs)) == (shown.at, 0.02, 1)
+    assert round(newest.at.timestamp() * 1000) == newest_ms
+    watching.answer_still(watch, newest_ms)
+    assert watching.manager.glimpse(1, 1, shown.at) is None

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from cameras.records import CameraView
 from core.errors import NotFound
-from core.events import ChannelActivity, EventKind, LoggedEvent
+from core.events import Box, ChannelActivity, EventKind, LoggedEvent
 from core.records import CameraStatus, Channel, MediaProfile, ProfileRole, VideoFormat
 from core.settings import Settings
 from database import Database
@@ -97,7 +97,7 @@ class _View:
 
 
 class ThinChild(VisionChild):
-    """Keeps what was sent. The test answers."""
+    """Keeps the sent messages. The test answers."""
 
     def __init__(self) -> None:
         self.sent: list[Message] = []
@@ -161,15 +161,24 @@ class Watching:
         watch.feeder.on_description(DESCRIPTION)
         return watch
 
-    def show(self, watch: ChannelWatch, *, share: float = 0.0, alert: tuple[int, ...] = (), is_key: bool = True) -> int:
+    def show(
+        self,
+        watch: ChannelWatch,
+        *,
+        share: float = 0.0,
+        alert: tuple[int, ...] = (),
+        is_key: bool = True,
+        rest: str = "",
+        box: Box = (0.1, 0.2, 0.3, 0.4),
+    ) -> int:
         """Let a frame arrive now, and let the child judge it. Return its time."""
         moment_s = self.clock.now.timestamp()
         watch.feeder.on_units((frame(is_key=is_key),), (moment_s,))
         time_ms = round(moment_s * 1000)
-        blobs = (Blob((0.1, 0.2, 0.3, 0.4), (0.25, 0.6), share),) if share else ()
+        blobs = (Blob(box, (0.25, 0.6), share),) if share else ()
         cells = (bytes([255]) if share else bytes(1)) + bytes(CELL_BYTES - 1)
         key = watch.feeder.key
-        self.manager.on_message(Watched(key, time_ms, share, blobs, alert, alert, False, bool(share), cells))
+        self.manager.on_message(Watched(key, time_ms, share, blobs, alert, alert, False, bool(share), cells, rest))
         return time_ms
 
     def answer_beginning(self, watch: ChannelWatch, start_ms: int | None) -> None:

@@ -1,4 +1,4 @@
-"""The log of deliveries: its limits, and who sees which."""
+"""The log of deliveries: its limits, and the users who see each delivery."""
 
 from __future__ import annotations
 

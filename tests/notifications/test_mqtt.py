@@ -170,6 +170,36 @@ def test_a_removed_channel_and_camera_are_taken_back(telling: Telling, shared: B
         assert heard.of(f"{base}/status") == b"offline"
 
 
+def test_a_camera_that_is_removed_while_the_app_runs_is_taken_back(telling: Telling, shared: Broker, base: str) -> None:
+    add_sink(telling, shared.port, base_topic=base, with_home_assistant=True)
+    with listening(shared.port, f"{base}/#", "homeassistant/device/#") as heard:
+        until(lambda: heard.of(f"homeassistant/device/{base}_2/config"))
+        until(lambda: heard.of(f"{base}/2/0/connectivity") == b"ON")
+        telling.cameras.remove(2)
+        until(lambda: heard.of(f"homeassistant/device/{base}_2/config") == b"")
+        gone = [f"{base}/2/0/connectivity", f"{base}/2/1/motion"]
+        until(lambda: [heard.of(topic) for topic in gone] == [b"", b""])
+        assert heard.of(f"homeassistant/device/{base}_1/config")
+
+
+@pytest.mark.slow
+def test_a_camera_that_is_removed_while_the_broker_is_away_is_taken_back(tmp_path: Path, telling: Telling) -> None:
+    kept = ("allow_anonymous true", "persistence true", f"persistence_location {tmp_path}/", "user root")
+    with broker(tmp_path, *kept) as first:
+        sink = add_sink(telling, first.port, with_home_assistant=True)
+        with listening(first.port) as heard:
+            until(lambda: heard.of("ovw/2/1/motion") == b"OFF")
+        first.stop()
+        until(lambda: not telling.manager.sink_state(sink).is_connected)
+        telling.cameras.remove(2)
+        (running_sink,) = telling.manager._sinks._mqtt_sinks()
+        until(lambda: set(running_sink._devices or ()) == {1}, what="the look for removed cameras")
+        with broker(tmp_path, *kept, port=first.port), listening(first.port) as heard:
+            until(lambda: heard.of("homeassistant/device/ovw_2/config") == b"", within_s=90)
+            until(lambda: heard.of("ovw/2/1/motion") == b"")
+            assert heard.of("ovw/1/1/motion") == b"OFF"
+
+
 def test_the_app_says_goodbye_and_comes_back(telling: Telling, shared: Broker, base: str) -> None:
     sink = add_sink(telling, shared.port, base_topic=base)
     with listening(shared.port, f"{base}/status") as heard:

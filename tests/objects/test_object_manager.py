@@ -96,6 +96,24 @@ def test_an_object_of_a_movement_becomes_an_event_with_look_and_picture(app: App
     assert app.objects.view().state is DetectorState.RUNNING
 
 
+@pytest.mark.slow
+def test_an_event_shows_the_score_of_its_better_picture(app: App) -> None:
+    (app.models / "less.onnx").write_bytes(made_models.yolox(0.7))
+    (app.models / "less.toml").write_text(TOML)
+    app.objects.choose("less")
+    app.show(6)
+    until(lambda: [one for one in app.logged(6) if one.has_picture])
+    app.objects.choose("nanodet-g")
+    better = jpeg((200, 0, 0))
+    app.show(6, 1, better)
+    (event,) = until(lambda: [one for one in app.logged(6) if (one.score or 0) > 0.8])
+    until(lambda: app.events.pictures.get(1, event.id) == better)
+    until(lambda: app.events.looks.colours([event.id]) == {event.id: (("blue",), True)})
+    assert event.end_at is None
+    (app.models / "less.onnx").unlink()
+    (app.models / "less.toml").unlink()
+
+
 def _vehicle(active: bool) -> DeviceEvent:
     change = Change.CHANGED
     return DeviceEvent(EventKind.VEHICLE, "RuleEngine/Vehicle", ("V1",), "", "State", change, active, datetime.now(UTC))

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from cameras.records import CameraView
+from core.archive import Origin
 from core.clock import SystemClock
 from core.login_gate import LoginGate
 from core.recordings import ReplayAbilities, ReplaySource, SpanState
@@ -71,7 +72,10 @@ class SimulatedRecordings(RecordingManager):
         with_events: bool = True,
         prefers_sub: bool = False,
         only_sure: bool = False,
+        source: Origin | None = None,
     ) -> Coverage:
+        if source is Origin.SERVER:  # there is no archive
+            return Coverage((), None, False, True, 0.0, None)
         assert channel is not None
         ahead = timedelta(seconds=self.correction_s)
         kept = [(_utc(begin) - ahead, _utc(until_s) - ahead) for begin, until_s in spans(self.recorder, channel)]

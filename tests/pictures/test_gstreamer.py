@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+from core.archive import Origin
 from core.recordings import ReplaySource, SpanState
 from media.process import Spawner
 from pictures.views import PictureState
@@ -41,6 +42,7 @@ class EndlessRecording(SimulatedRecordings):
         with_events: bool = True,
         prefers_sub: bool = False,
         only_sure: bool = False,
+        source: Origin | None = None,
     ) -> Coverage:
         span = ChannelSpan(start, end, SpanState.RECORDED, "Rec1")
         row = ChannelCoverage(1, "", MatchedBy.ONLY_CHANNEL, "Rec1", (span,), (), False)

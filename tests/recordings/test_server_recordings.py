@@ -203,6 +203,16 @@ def test_pictures_come_from_the_server_where_it_has_any_stream(archive: Archive)
     ]
 
 
+def test_the_coverage_of_one_place_has_its_recordings_alone(archive: Archive) -> None:
+    archive.recorder.spans = {"Rec1": [(NOON - 8 * HOUR, NOON - 1 * HOUR)], "Rec2": []}
+    record(archive, NOON - 7 * HOUR, NOON - 2 * HOUR)
+    coverage(archive)
+    for source, wanted in ((Origin.DEVICE, (-8, -1, "Rec1")), (Origin.SERVER, (-7, -2, "server-1-main"))):
+        found = archive.manager.coverage(1, NOON - 10 * HOUR, NOON, channel=1, source=source)
+        assert hours(found.channels[0]) == [wanted]
+    assert archive.manager.coverage(1, NOON - 10 * HOUR, NOON, channel=2, source=Origin.SERVER).channels == ()
+
+
 def test_a_camera_that_records_nothing_has_the_coverage_of_the_server(archive: Archive) -> None:
     archive.recorder.problem = CameraUnsupported("No Profile G.", service="recording")
     record(archive, NOON - 3 * HOUR, NOON - 2 * HOUR, channel=2)

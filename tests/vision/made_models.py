@@ -54,13 +54,13 @@ def _between_bins(value: float) -> Array:
     return np.log(shares)
 
 
-def yolox() -> bytes:
+def yolox(score: float = SCORE, label: int = CAR) -> bytes:
     output = np.zeros((1, CELLS, 5 + COUNT), np.float32)
     x, y, width, height = _centred()
     cell = 64 + 2 * 4 + 1  # stride 16, column 1, row 2
     output[0, cell, :2] = x / 16 - 1, y / 16 - 2
     output[0, cell, 2:4] = np.log(width / 16), np.log(height / 16)
-    output[0, cell, 4], output[0, cell, 5 + CAR] = 1.0, SCORE
+    output[0, cell, 4], output[0, cell, 5 + label] = 1.0, score
     return constant_model({"output": output})
 
 

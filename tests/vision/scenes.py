@@ -7,7 +7,7 @@ headlights. All but the clean one have a clock that changes each second.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -48,9 +48,8 @@ class Movement:
         top = self.foot_y - self.height
         if x1 <= x0:
             return
-        if self.width > self.height:  # a car: body, cabin, windows
-            picture[top + self.height // 2 : self.foot_y, x0:x1] = self.grey
-            picture[top : top + self.height // 2, x0 + (x1 - x0) // 4 : x1 - (x1 - x0) // 4] = self.grey // 2
+        if self.width > self.height:
+            draw_car(picture, x0, x1, self.foot_y, self.height, self.grey)
             return
         head = self.height // 6
         middle = (x0 + x1) // 2
@@ -59,6 +58,40 @@ class Movement:
         stride = abs(np.sin(6 * now_s)) * self.width / 3
         for leg in (round(middle - stride), round(middle + stride)):
             picture[self.foot_y - self.height // 3 : self.foot_y, max(x0, leg - 1 - self.width // 8) : leg + 1] = 40
+
+
+def draw_car(picture: Picture, x0: int, x1: int, foot_y: int, height: int, grey: int) -> None:
+    """Draw a body and a cabin with dark windows."""
+    top = foot_y - height
+    picture[top + height // 2 : foot_y, x0:x1] = grey
+    picture[top : top + height // 2, x0 + (x1 - x0) // 4 : x1 - (x1 - x0) // 4] = grey // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A car that comes from the left edge, parks from `parks_s` to `leaves_s`, and leaves to the right edge."""
+
+    parks_s: float
+    leaves_s: float
+    x: int
+    foot_y: int = 300
+    grey: int = 225
+    height: int = 48
+    width: int = 130
+
+    def draw(self, picture: Picture, now_s: float) -> None:
+        along = min(now_s - self.parks_s, 0.0) + max(now_s - self.leaves_s, 0.0)
+        x0 = round(self.x + 160 * along)
+        if -self.width < x0 < WIDTH:
+            draw_car(picture, max(0, x0), min(WIDTH, x0 + self.width), self.foot_y, self.height, self.grey)
+
+    @property
+    def comes_s(self) -> float:
+        return self.parks_s - (self.x + self.width) / 160
+
+    @property
+    def is_gone_s(self) -> float:
+        return self.leaves_s + (WIDTH - self.x) / 160
 
 
 def street(seed: int = 1) -> Picture:
@@ -194,12 +227,14 @@ def _scaled(picture: Picture, by: float, plus: float) -> Picture:
     return scaled
 
 
-def pictures(name: str, seed: int, length_s: int, movements: tuple[Movement, ...]) -> Iterator[Picture]:
+def pictures(
+    name: str, seed: int, length_s: int, movements: Iterable[Movement | Visit], fps: int = FPS
+) -> Iterator[Picture]:
     """Yield the pictures of a scene."""
     empty = street(seed)
     weather = _Weather(name, seed, length_s)
-    for number in range(length_s * FPS):
-        now_s = number / FPS
+    for number in range(length_s * fps):
+        now_s = number / fps
         drawn = empty.copy()
         for movement in movements:
             movement.draw(drawn, now_s)

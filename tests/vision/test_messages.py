@@ -63,6 +63,7 @@ MESSAGES_TO_CHILD: list[Message] = [
 ]
 MESSAGES_FROM_CHILD: list[Message] = [
     Watched("1:2", 4000, 0.25, (BLOB,), (1, 2), (2,), False, True, CELLS),
+    Watched("1:2", 4000, 0.0, (), (), (), False, False, CELLS, "left", is_settling=True),
     Began("1:2", 3200, 4000),
     Began("1:2", None, 4000),
     StillPicture("1:2", 4000, CELLS, b"\xff\xd8"),
@@ -174,6 +175,7 @@ def test_an_invalid_message_is_refused_and_the_next_one_is_read(header: object, 
         Watched("1", 0, 0.0, (BLOB,) * 33, (), (), False, True, CELLS),
         Watched("1", 0, 0.0, (), (), (), False, True, CELLS[1:]),
         Watched("1", 0, 1.5, (), (), (), False, True, CELLS),
+        Watched("1", 0, 0.0, (), (), (), False, True, CELLS, "sleeps"),
         Watched("1", 0, 0.0, (Blob((0, 0, 2, 0), (0, 0), 0),), (), (), False, True, CELLS),
         StillPicture("1", 0, b"", b"\xff\xd8"),
         StillPicture("1", 0, CELLS, b""),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from motion.judge import Judge, LookBackWanted, Opened
+from motion.judge import Closed, Judge, LookBackWanted, Opened
 from tests.vision.encoded import EncodedUnit, Scene
 from tests.vision.scenes import Movement
 from vision.budget import Budget, OwnClocks, PeakMemory
@@ -36,7 +36,7 @@ def new_watcher() -> Watcher:
 
 def report(scene: Scene, *, sensitivity: float = 0.001, every_picture: bool = False) -> Report:
     opened = Open(_KEY, "h264", sensitivity, every_picture=every_picture)
-    starts = tuple(start_ms / 1000 for start_ms in _starts_ms(scene.units, opened))
+    starts = tuple(start_ms / 1000 for start_ms, _ in movements(scene.units, opened))
     judged = [start_s for start_s in starts if start_s >= _LEARNING_S]
     errors, missed = [], []
     for movement in scene.movements:
@@ -49,11 +49,12 @@ def report(scene: Scene, *, sensitivity: float = 0.001, every_picture: bool = Fa
     return Report(starts, len(errors), false, tuple(missed), tuple(errors))
 
 
-def _starts_ms(units: Sequence[EncodedUnit], opened: Open) -> Iterator[int]:
-    """Yield the start of each movement that the app's own judge opens."""
+def movements(units: Sequence[EncodedUnit], opened: Open) -> Iterator[tuple[int, Closed | None]]:
+    """Yield the start of each movement that the app's own judge opens, with its end if it has one by then."""
     watcher = new_watcher()
     _told(watcher, [opened])
     judge = Judge(every_picture=opened.every_picture)
+    start_ms: int | None = None
     for place, unit in enumerate(units):
         steps = judge.tick(unit.time_ms)
         for answer in _told(watcher, [Unit(_KEY, unit.time_ms, unit.is_key, unit.data)]):
@@ -63,7 +64,12 @@ def _starts_ms(units: Sequence[EncodedUnit], opened: Open) -> Iterator[int]:
             if isinstance(step, LookBackWanted):
                 steps += judge.take_beginning(_looked_back(watcher, units[: place + 1], step.hit_ms))
             elif isinstance(step, Opened):
-                yield step.movement.start_ms
+                start_ms = step.movement.start_ms
+            elif isinstance(step, Closed) and start_ms is not None:
+                yield start_ms, step
+                start_ms = None
+    if start_ms is not None:
+        yield start_ms, None
 
 
 def _looked_back(watcher: Watcher, units: Sequence[EncodedUnit], hit_ms: int) -> Began:

@@ -26,6 +26,7 @@ from motion_manager import MotionManager
 from notification_manager import NotificationManager
 from notifications.web_push import WebPush
 from object_manager import ObjectManager
+from search_manager import SearchManager
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
 from tests.events.logged import stored_camera
@@ -38,6 +39,7 @@ from tests.web.stand_in_cameras import StandInCameras
 from tests.web.stand_in_exports import export_manager
 from tests.web.stand_in_pictures import StandInPictures
 from tests.web.stand_in_ptz import StandInPtz
+from tests.web.stand_in_searches import search_manager
 from tests.web.stand_in_streams import StandInStreams, session
 from tests.web.web_harness import PASSWORD, WebHarness
 from walls.walls import WallManager
@@ -181,6 +183,22 @@ def web_push(database: Database, accounts: AccountManager) -> WebPush:
 
 
 @pytest.fixture
+def searches(
+    database: Database,
+    cameras: StandInCameras,
+    archive: Archive,
+    pictures: StandInPictures,
+    motion: MotionManager,
+    events: EventManager,
+) -> Iterator[SearchManager]:
+    """The real manager, without the packages that compare pictures: the index of cells and events answer."""
+    manager = search_manager(database, cameras, archive, pictures, motion, events)
+    manager.start()
+    yield manager
+    manager.stop()
+
+
+@pytest.fixture
 def managers(
     cameras: StandInCameras,
     streams: StandInStreams,
@@ -195,6 +213,7 @@ def managers(
     motion: MotionManager,
     web_push: WebPush,
     notifications: NotificationManager,
+    searches: SearchManager,
     database: Database,
     settings: Settings,
 ) -> Managers:
@@ -215,6 +234,7 @@ def managers(
         objects=ObjectManager(database, settings, SystemClock(), Spawner(), events),
         web_push=web_push,
         notifications=notifications,
+        searches=searches,
     )
 
 
@@ -258,6 +278,8 @@ def real_app(
             session.add(stored_camera(1))
         notifications = NotificationManager(database, settings, SystemClock(), manager, events, managers.accounts)
         notifications.start()
+        searches = search_manager(database, manager, archive, managers.pictures, motion, events)
+        searches.start()
         real = replace(
             managers,
             cameras=manager,
@@ -267,8 +289,10 @@ def real_app(
             notifications=notifications,
             motion=motion,
             objects=ObjectManager(manager._database, settings, SystemClock(), Spawner(), events),
+            searches=searches,
         )
         yield build_web(Services(settings, real, is_ready=lambda: True))
+        searches.stop()
         notifications.stop()
         events.stop()
 
@@ -298,6 +322,8 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     motion.start()
     notifications = NotificationManager(database, settings, SystemClock(), cameras, events, accounts)
     notifications.start()
+    searches = search_manager(database, cameras, archive, pictures, motion, events)
+    searches.start()
     managers = Managers(
         cameras=cameras,
         streams=streams,
@@ -315,8 +341,10 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
         objects=ObjectManager(database, settings, SystemClock(), Spawner(), events),
         web_push=web_push_of(database),
         notifications=notifications,
+        searches=searches,
     )
     yield build_web(Services(settings, managers, is_ready=lambda: True))
+    searches.stop()
     notifications.stop()
     events.stop()
     accounts.stop()

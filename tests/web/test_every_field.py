@@ -51,6 +51,7 @@ VALID_VALUES: dict[str, tuple[Any, ...]] = {
     "choices": (),
     "ids": (),
     "limits": ([],),
+    "region": (),
     "cursor": (),
     "streams": (),
     "address": (),
@@ -186,6 +187,9 @@ KINDS = {
     "cool_down_s": "day",
     "sinks": "limits",
     "snooze_until": "time",
+    "box": "region",
+    "points": "region",
+    "source": "choice",
 }
 # Fields whose kind depends on the path.
 KINDS_AT = {

@@ -218,6 +218,20 @@ def test_each_page_has_one_script_and_one_style_sheet(built: Path) -> None:
             assert (built / "built" / name).is_file()
 
 
+def test_a_link_or_button_keeps_its_name_where_a_phone_hides_its_text() -> None:
+    """In narrow windows, `wide-only` texts and the text of the way back are hidden from screen readers, too."""
+    hiding = re.compile(
+        r'<(?:a|button)\b([^>]*)>\{\{ icon\([^)]*\) \}\}<span(?: class="wide-only")?>[^<]*</span></(?:a|button)>'
+    )
+    nameless = [
+        f"{path.name}: {found[0]}"
+        for path in (ROOT / "templates").rglob("*.html")
+        for found in hiding.finditer(path.read_text("utf-8"))
+        if ("wide-only" in found[0] or "crumb-back" in found[1]) and "aria-label=" not in found[1]
+    ]
+    assert not nameless, nameless
+
+
 @pytest.mark.programs
 def test_every_template_has_its_page(built: Path) -> None:
     templates = {path.stem for path in (ROOT / "templates").glob("*.html")} - {"base"}

@@ -44,6 +44,15 @@ def test_a_page_contains_only_cameras_that_its_user_may_see(harness: WebHarness)
     assert api.request("GET", "/viewer/1").status_code == 404
 
 
+def test_the_search_page_contains_only_channels_that_its_user_may_see(harness: WebHarness) -> None:
+    api = harness.token_client(Role.REVIEWER, Scope({2: frozenset({2, 3})}))
+    [place] = page_data(api.request("GET", "/search").get_data(as_text=True))
+    assert (place["camera"]["id"], place["camera"]["username"]) == (2, "")
+    assert [channel["channel"] for channel in place["channels"]] == [2, 3]
+    viewer = harness.token_client(Role.VIEWER)
+    assert viewer.request("GET", "/search").status_code == 403
+
+
 def test_the_motion_page_is_for_users_who_may_see_the_channel(harness: WebHarness) -> None:
     api = harness.token_client(Role.VIEWER, Scope({2: frozenset({2, 3})}))
     data = page_data(api.request("GET", "/motion/2/3").get_data(as_text=True))

@@ -50,6 +50,7 @@ PATH_PARTS: dict[str, Any] = {
     "export_id": 1,
     "case_id": 1,
     "kept_id": 1,
+    "search_id": 1,
     "backfill_id": 1,
     "event_id": 1,
     "subscription_id": 1,

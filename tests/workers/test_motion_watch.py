@@ -277,6 +277,30 @@ def test_a_moving_head_is_not_judged_and_three_seconds_after(work: Work) -> None
     assert not feed.is_closed
 
 
+def test_a_head_that_begins_to_move_between_two_looks_is_not_judged(work: Work) -> None:
+    work.look_until(1)
+    watching = work.watching
+    watch = watching.manager.watch((1, 1))
+    watch.feeder.on_description(DESCRIPTION)
+    watching.show(watch)
+    watching.clock.move(seconds=0.5)
+    work.ptz.moving = frozenset({(1, "Source1")})
+    watching.show(watch, share=0.02)
+    assert watching.child.of_type("look_back") == []
+    work.ptz.moving = frozenset()
+    watching.clock.move(seconds=0.5)
+    work.worker.look()
+    assert work.reason() == Reason.PTZ_MOVES
+    watching.clock.move(seconds=2.5)
+    work.worker.look()
+    assert work.reason() == Reason.PTZ_MOVES
+    watching.clock.move(seconds=1)
+    work.worker.look()
+    watching.show(watch)
+    assert work.reason() is None
+    assert watching.logged() == []
+
+
 def test_sixteen_channels_get_one_feed_each(work: Work) -> None:
     work.watching.cameras.numbers = tuple(range(1, 17))
     for number in range(1, 17):

@@ -177,6 +177,16 @@ def channel_in_body() -> Target:
     return Target(_camera_id_in_body(), channel)
 
 
+def searched_channel_in_body() -> Target:
+    """The channel whose recordings are searched. For users limited to channels, one that is only guessed is unknown."""
+    target = channel_in_body()
+    camera_id, channel = target.camera_id, target.channel
+    is_needed = channel is not None and sees_only_some_channels(current_principal(), camera_id)
+    if is_needed and not services().recordings.has_sure_recordings(camera_id, channel or 0):
+        return Target(camera_id)
+    return target
+
+
 def recording_in_body() -> Target:
     camera_id = _camera_id_in_body()
     return _replay_target(services(), current_principal(), camera_id, _text_in_body("recording_token"))

@@ -105,12 +105,9 @@ class EventWindow(QueryModel):
     kind: Kinds = []  # noqa: RUF012 - pydantic copies it
 
 
-class EventDaysQuery(EventWindow):
+class EventFilter(EventWindow):
     severity: Severity | None = None
     seen: Seen = None
-
-
-class EventFilter(EventDaysQuery):
     zone: Zones = []  # noqa: RUF012 - pydantic copies it
     label: Labels = []  # noqa: RUF012 - pydantic copies it
     colour: Colours = []  # noqa: RUF012 - pydantic copies it
@@ -125,14 +122,19 @@ class EventFilter(EventDaysQuery):
     until_time_of_day: Annotated[
         TimeOfDay | None, Field(description="exclusive; before `from_time_of_day`: over midnight")
     ] = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class EventDaysQuery(EventFilter):
+    """Which events: as in the list. Days count whole, also those in which the window begins and ends."""
 
 
 class EventListQuery(EventFilter):
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Annotated[str, Field(max_length=40, description="`next_cursor` of the previous answer")] | None = None
 
 
 class EventNewsQuery(EventFilter):
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
     after: Annotated[Moment, Field(description="`as_of` of an earlier answer")]
     wait_s: Annotated[int, Field(ge=0, le=20, description="how long to wait for news; less if many pages wait")] = 0
 
@@ -161,7 +163,10 @@ class Event(AnswerModel):
     channel_name: str
     kind: EventKind
     topic: str = Field(description="of the device's message, without prefixes; empty for events of the app itself")
-    rule: str = Field(description="the device's detection rule, or the reason of an event of the app itself")
+    rule: str = Field(
+        description="the device's detection rule, or the reason of an event of the app itself; of motion that the app "
+        "has seen, the fate of its object: came_to_rest, left, or empty"
+    )
     source: Source
     severity: Severity
     start_time: Time

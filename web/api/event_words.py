@@ -36,15 +36,29 @@ def with_words(query: EventQuery, understood: Understood) -> EventQuery:
         camera_ids=understood.camera_ids,
         channels=understood.channels,
         minutes=None if times is None else (times.start, times.end),
+        start=understood.start,
+        end=understood.end,
     )
-    return replace(
-        query,
-        start=_latest(query.start, understood.start),
-        end=_earliest(query.end, understood.end),
-        kinds=query.kinds or (() if understood.labels else understood.kinds),  # the log has an index for kinds
-        zones=query.zones or understood.zones,  # and for zones
-        details=(*query.details, details),
-    )
+    start, end = _latest(query.start, understood.start), _earliest(query.end, understood.end)
+    narrowed, details = _by_index(replace(query, start=start, end=end), details)
+    return replace(narrowed, details=(*query.details, details))
+
+
+def _by_index(query: EventQuery, details: EventDetails) -> tuple[EventQuery, EventDetails]:
+    """Turn details into filters of the query where the query has none of its own: the log has indexes for those."""
+    if not query.kinds and not details.labels:
+        query, details = replace(query, kinds=details.kinds), replace(details, kinds=())
+    if not query.zones:
+        query, details = replace(query, zones=details.zones), replace(details, zones=())
+    if not query.camera_ids:
+        places = details.channels
+        if not places:
+            query, details = replace(query, camera_ids=details.camera_ids), replace(details, camera_ids=())
+        elif len(places) == 1 and not details.camera_ids:
+            [(camera_id, channel)] = places
+            query = replace(query, camera_ids=(camera_id,), channel=channel)
+            details = replace(details, channels=())
+    return query, details
 
 
 def words_answer(understood: Understood) -> shapes.UnderstoodWords:

@@ -63,7 +63,7 @@ def list_event_news(query: shapes.EventNewsQuery) -> Response:
 @blueprint.get("/days", responses=answers_with({200: shapes.EventDays}, 503))
 def list_event_days(query: shapes.EventDaysQuery) -> Response:
     """Count the events of each day, for a calendar. Days without events are left out."""
-    wanted = replace(_windowed(query), severity=_severity(query.severity), is_seen=query.seen)
+    wanted = with_words(_filtered(query), understood_words(query.words))
     days = services().events.log.days(wanted)
     return answer(shapes.EventDays(days=[shapes.EventDay.model_validate(day) for day in days]))
 

@@ -80,9 +80,9 @@ def get_motion_picture(path: models.ChannelPath) -> Response:
 
 
 @blueprint.get(f"{_CHANNEL}/now", responses=answers_with({200: shapes.MotionNow}, 404))
-def get_motion_now(path: models.ChannelPath) -> Response:
+def get_motion_now(path: models.ChannelPath, query: shapes.MotionNowQuery) -> Response:
     """Get what moves in a channel. Ask at most once a second: key frames are no more frequent."""
-    found = services().motion.glimpse(path.camera_id, path.number)
+    found = services().motion.glimpse(path.camera_id, path.number, query.time)
     if found is None:
         return answer(shapes.MotionNow(time=None, share=0.0, cells=bytes(CELL_BYTES).hex(), blobs=[]))
     blobs = [

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from web.api.models import AnswerModel, Time
-from web.fields import RequestModel, printable
+from web.fields import Moment, QueryModel, RequestModel, printable
 
 Mode = Annotated[
     Literal["off", "auto", "device", "key_frames", "every_picture"],
@@ -124,10 +124,14 @@ class MotionBlob(AnswerModel):
     zones: list[int] = Field(description="the ids of the zones that it is in")
 
 
-class MotionNow(AnswerModel):
-    """The newest look at a channel."""
+class MotionNowQuery(QueryModel):
+    time: Moment | None = Field(None, description="of the picture to tell about: its X-Picture-Time; else the newest")
 
-    time: Time | None = Field(description="null while there is none")
+
+class MotionNow(AnswerModel):
+    """A look at a picture of a channel."""
+
+    time: Time | None = Field(description="null while there is none, and a few seconds after a picture that you name")
     share: float = Field(description="the part of the picture that moves")
     cells: str = Field(
         description="144 hexadecimal digits: a bit for each of 32 x 18 cells, row by row, the first in the highest bit"

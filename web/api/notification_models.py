@@ -96,8 +96,8 @@ class EmailSettings(RequestModel):
     ]
     username: Word = ""
     password: NewSecret = None
-    sender: Annotated[str, Field(min_length=3, max_length=254)]
-    recipients: Annotated[list[Annotated[str, Field(min_length=3, max_length=254)]], Field(min_length=1, max_length=20)]
+    sender: Annotated[str, Field(min_length=1, max_length=254)]
+    recipients: Annotated[list[Annotated[str, Field(min_length=1, max_length=254)]], Field(min_length=1, max_length=20)]
 
 
 class MqttSettings(RequestModel):

@@ -18,6 +18,7 @@ export class EventRow extends HTMLElement {
   /** @type {LoggedEvent|null} */
   #event = null;
   #key = '';
+  #boxOfPicture = '';
   #isWired = false;
 
   connectedCallback() {
@@ -97,9 +98,15 @@ export class EventRow extends HTMLElement {
     return !this.#picture.hidden;
   }
 
+  /** True if the picture is of an earlier state of the event, which now has a better one. */
+  get isPictureOld() {
+    return this.hasPicture && this.#boxOfPicture !== JSON.stringify(this.#event?.box ?? null);
+  }
+
   /** @param {Blob} blob */
   showPicture(blob) {
     this.#forgetPicture();
+    this.#boxOfPicture = JSON.stringify(this.#event?.box ?? null);
     const picture = this.#picture;
     picture.src = URL.createObjectURL(blob);
     picture.hidden = false;

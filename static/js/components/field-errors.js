@@ -18,14 +18,14 @@ export function showErrors(form, error) {
     if (!place) continue;
     setText(place.element, sentence(message));
     place.element.hidden = false;
-    const input = form.elements.namedItem(place.name);
-    if (input instanceof HTMLElement) {
-      input.setAttribute('aria-invalid', 'true');
-      if (!isPlaced) input.focus();
-    }
+    for (const input of inputsOf(form, place.name)) input.setAttribute('aria-invalid', 'true');
     isPlaced = true;
   }
-  if (isPlaced) return;
+  if (isPlaced) {
+    const first = form.querySelector('[aria-invalid]'); // the server names the fields in another order
+    if (first instanceof HTMLElement) first.focus();
+    return;
+  }
   const general = part(form, 'error', HTMLElement);
   setText(general, error instanceof ApiError ? error.message : 'Something went wrong. Please try again.');
   general.hidden = false;
@@ -45,6 +45,13 @@ function placeOf(form, field) {
     if (element instanceof HTMLElement) return { name, element };
   }
   return null;
+}
+
+/** Return the inputs of a name; a choice of several check boxes has as many. @param {HTMLFormElement} form @param {string} name */
+function inputsOf(form, name) {
+  const found = form.elements.namedItem(name);
+  const all = found instanceof RadioNodeList ? [...found] : [found];
+  return all.filter((input) => input instanceof HTMLElement);
 }
 
 /** @param {HTMLFormElement} form */

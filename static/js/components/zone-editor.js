@@ -1,14 +1,24 @@
 // @ts-check
 import { keyEffect, WHOLE } from '../lib/motion-keys.js';
-import { contains, movedShape, nearestEdge, placeInside, rectangleBetween, withPointAfter, withPointAt } from '../lib/motion-geometry.js';
+import {
+  contains,
+  movedShape,
+  nearestEdge,
+  placeInside,
+  rectangleBetween,
+  withEdgeMoved,
+  withPointAfter,
+  withPointAt,
+} from '../lib/motion-geometry.js';
 import { placeText, pointName } from '../lib/motion-text.js';
 import { emit, part, setAttribute, setText } from './dom.js';
 
 /**
  * @typedef {import('../lib/motion-draft.js').MotionDraft} MotionDraft @typedef {import('../lib/motion-draft.js').Zone} Zone
+ * @typedef {import('../lib/search-area.js').SearchArea} SearchArea
  * @typedef {import('../lib/motion-geometry.js').Point} Point
- * @typedef {{pointerId: number, from: Point, to: Point, kind: 'point'|'zone'|'draw', index: number, points: Point[]}} Drag
- *   `points`: the shape at the begin of the drag
+ * @typedef {{pointerId: number, from: Point, to: Point, kind: 'point'|'edge'|'zone'|'draw', index: number,
+ *   points: Point[]}} Drag `points`: the shape at the begin of the drag
  */
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -19,12 +29,14 @@ const NEAR_PX = { mouse: 8, touch: 18 };
 const QUIET_MS = 400;
 
 /**
- * Draws the zones of a MotionDraft over a picture, and changes the chosen one. A drag on a point moves it, on an edge adds
- * a point, inside moves the zone; a drag of the mouse on the empty picture draws a zone. Each point of the chosen zone is
- * a button: see lib/motion-keys.js. Emits 'zone-leave' when the user is done with the points, and 'zone-note' with a text.
+ * Draws the zones of a draft over a picture, and changes the chosen one. A drag on a point moves it, on an edge adds a
+ * point, inside moves the zone; a drag of the mouse on the empty picture draws a zone. Each point of the chosen zone is a
+ * button: see lib/motion-keys.js. Emits 'zone-leave' when the user is done with the points, and 'zone-note' with a text.
+ *
+ * With the attribute `moves-edges` a drag on an edge moves the edge; with `draws-by-touch` a finger draws, too.
  */
 export class ZoneEditor extends HTMLElement {
-  /** @type {MotionDraft|null} */
+  /** @type {MotionDraft|SearchArea|null} */
   #draft = null;
   /** @type {Drag|null} */
   #drag = null;
@@ -52,7 +64,7 @@ export class ZoneEditor extends HTMLElement {
     return part(this, 'stage', HTMLElement);
   }
 
-  /** @param {MotionDraft} draft */
+  /** @param {MotionDraft|SearchArea} draft */
   set draft(draft) {
     this.#draft = draft;
     draft.addEventListener('change', () => this.#draw());
@@ -234,7 +246,9 @@ export class ZoneEditor extends HTMLElement {
     if (chosen) {
       const edge = nearestEdge(chosen.points, at, this.#tallness);
       const nearPx = event.pointerType === 'mouse' ? NEAR_PX.mouse : NEAR_PX.touch;
-      const points = edge.distance * this.stage.clientWidth <= nearPx ? withPointAfter(chosen.points, edge.index, edge.at) : null;
+      const isNear = edge.distance * this.stage.clientWidth <= nearPx;
+      if (isNear && this.hasAttribute('moves-edges')) return { kind: 'edge', index: edge.index, points: chosen.points };
+      const points = isNear ? withPointAfter(chosen.points, edge.index, edge.at) : null;
       if (points) {
         draft.change(chosen.id, { points }, `drag ${event.pointerId}`);
         return { kind: 'point', index: edge.index + 1, points };
@@ -242,7 +256,8 @@ export class ZoneEditor extends HTMLElement {
       if (contains(chosen.points, at)) return { kind: 'zone', index: WHOLE, points: chosen.points };
     }
     // A finger on the empty picture scrolls the page.
-    const canDraw = event.pointerType !== 'touch' && draft.canAdd && !this.#zoneAt(at);
+    const isDrawer = event.pointerType !== 'touch' || this.hasAttribute('draws-by-touch');
+    const canDraw = isDrawer && draft.canAdd && !this.#zoneAt(at);
     return canDraw ? { kind: 'draw', index: WHOLE, points: [] } : null;
   }
 
@@ -264,11 +279,7 @@ export class ZoneEditor extends HTMLElement {
     const { chosen } = draft;
     if (!chosen) return;
     const by = { x: drag.to.x - drag.from.x, y: drag.to.y - drag.from.y };
-    const grabbed = drag.points[drag.index];
-    const points = grabbed
-      ? withPointAt(drag.points, drag.index, { x: grabbed.x + by.x, y: grabbed.y + by.y })
-      : movedShape(drag.points, by);
-    draft.change(chosen.id, { points }, `drag ${drag.pointerId}`);
+    draft.change(chosen.id, { points: draggedShape(drag, by) }, `drag ${drag.pointerId}`);
   }
 
   /** @param {PointerEvent} event */
@@ -284,6 +295,13 @@ export class ZoneEditor extends HTMLElement {
     } else if (event.type === 'pointercancel' && draft.chosen) draft.change(draft.chosen.id, { points: drag.points });
     this.#draw();
   }
+}
+
+/** Return the shape after a drag. @param {Drag} drag @param {Point} by */
+function draggedShape({ kind, index, points }, by) {
+  if (kind === 'edge') return withEdgeMoved(points, index, by);
+  const grabbed = points[index];
+  return grabbed ? withPointAt(points, index, { x: grabbed.x + by.x, y: grabbed.y + by.y }) : movedShape(points, by);
 }
 
 /** @param {HTMLElement} element @param {Point} at */

@@ -87,6 +87,12 @@ export {};
 /** @typedef {import('./notification-types.js').Rule} Rule */
 /** @typedef {import('./notification-types.js').RuleList} RuleList */
 /** @typedef {import('./archive-types.js').ScheduleSpan} ScheduleSpan */
+/** @typedef {import('./search-types.js').Search} Search */
+/** @typedef {import('./search-types.js').SearchEstimate} SearchEstimate */
+/** @typedef {import('./search-types.js').SearchKind} SearchKind */
+/** @typedef {import('./search-types.js').SearchList} SearchList */
+/** @typedef {import('./search-types.js').SearchResult} SearchResult */
+/** @typedef {import('./search-types.js').SearchState} SearchState */
 /** @typedef {import('./account-types.js').Session} Session */
 /** @typedef {import('./motion-types.js').ShownZone} ShownZone */
 /** @typedef {import('./event-types.js').SimilarEvent} SimilarEvent */
@@ -108,6 +114,7 @@ export {};
 /** @typedef {import('./account-types.js').UserList} UserList */
 /** @typedef {import('./archive-types.js').Volume} Volume */
 /** @typedef {import('./archive-types.js').VolumeState} VolumeState */
+/** @typedef {import('./search-types.js').WaitsFor} WaitsFor */
 /** @typedef {import('./wall-types.js').Wall} Wall */
 /** @typedef {import('./wall-types.js').WallList} WallList */
 /** @typedef {import('./notification-types.js').Webhook} Webhook */

@@ -29,6 +29,12 @@ export function stateWords(detector) {
   return { title: 'Objects are recognized', text: `The model ${model} looks at the pictures in which this server sees motion.${cost}` };
 }
 
+/** Return the words above the channels in which this server looks for motion. @param {number} count */
+export function watchedWords(count) {
+  if (count) return `This server looks for motion in ${counted(count, 'channel')}:`;
+  return 'This server looks for motion in no channel yet, so it recognizes nothing. Open the live view of a camera, choose “Edit” at its channels, then “Motion”, and switch it on.';
+}
+
 /** Return the facts beside a model's name. @param {DetectorModel} model */
 export function modelFacts({ size_bytes: bytes, format, licence }) {
   return [fileSize(bytes), format, licence].filter(Boolean).join(' · ');

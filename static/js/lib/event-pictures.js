@@ -18,7 +18,7 @@ export class EventPictures extends EventTarget {
   #waiting = new Set();
   /** @type {Set<string>} */
   #running = new Set();
-  /** How often an address was requested; Infinity once that is over. @type {Map<string, number>} */
+  /** The number of requests of an address; Infinity once that is over. @type {Map<string, number>} */
   #tries = new Map();
   #heldUntilMs = -Infinity;
 

@@ -35,6 +35,12 @@ const OWN_REASONS = {
   recorder: 'The recorder itself did not record.',
 };
 
+/** The fate of the object of a movement that this server has seen. @type {Record<string, string>} */
+const RESTS = {
+  came_to_rest: 'An object came to rest.',
+  left: 'An object left its place.',
+};
+
 /** @type {Record<string, string>} */
 const SOURCES = {
   import: 'Read from the recorder’s own list of events.',
@@ -71,7 +77,7 @@ export function eventTime(event, clock = LOCAL_CLOCK) {
 /** Return the facts that the first lines of an event leave out. @param {LoggedEvent} event @returns {string[]} */
 export function eventFacts(event) {
   return [
-    event.source === 'server' ? reasonOf(event.rule) : event.rule ? `Rule: ${event.rule}` : '',
+    ruleText(event),
     event.zone ? `Zone: ${event.zone}` : '',
     event.colours.length ? `Colours: ${event.colours.join(', ')}` : '',
     scoreText(event),
@@ -81,6 +87,13 @@ export function eventFacts(event) {
     deviceClockText(event),
     event.source === 'device' && !event.is_device_time ? 'The device’s clock was wrong: this is the time of arrival.' : '',
   ].filter(Boolean);
+}
+
+/** @param {LoggedEvent} event */
+function ruleText({ source, rule }) {
+  if (source === 'server') return reasonOf(rule);
+  if (source === 'watch') return (Object.hasOwn(RESTS, rule) && RESTS[rule]) || '';
+  return rule ? `Rule: ${rule}` : '';
 }
 
 /** Return the time by the device's own clock if that is another one. @param {LoggedEvent} event */

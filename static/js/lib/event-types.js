@@ -11,7 +11,8 @@ export {};
  * @property {string} channel_name
  * @property {EventKind} kind
  * @property {string} topic of the device's message, without prefixes; empty for events of the app itself
- * @property {string} rule the device's detection rule, or the reason of an event of the app itself
+ * @property {string} rule the device's detection rule, or the reason of an event of the app itself; of motion that the
+ *   app has seen, the fate of its object: came_to_rest, left, or empty
  * @property {'device'|'server'|'import'|'watch'} source device: its messages; server: the app's own connection; import:
  *   the device's list of recorded events; watch: the app's own motion detector
  * @property {'alert'|'notice'} severity
@@ -129,7 +130,8 @@ export {};
  * @property {string} channel_name
  * @property {EventKind} kind
  * @property {string} topic of the device's message, without prefixes; empty for events of the app itself
- * @property {string} rule the device's detection rule, or the reason of an event of the app itself
+ * @property {string} rule the device's detection rule, or the reason of an event of the app itself; of motion that the
+ *   app has seen, the fate of its object: came_to_rest, left, or empty
  * @property {'device'|'server'|'import'|'watch'} source device: its messages; server: the app's own connection; import:
  *   the device's list of recorded events; watch: the app's own motion detector
  * @property {'alert'|'notice'} severity

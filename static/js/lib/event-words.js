@@ -9,6 +9,8 @@ import { kindWords } from './event-kinds.js';
  * @typedef {{text: string, isUnderstood: boolean}} Piece
  */
 
+const DAY_MS = 86_400_000;
+
 /**
  * Return the pieces of a search: what the server filters by, and the words that it has left out.
  *
@@ -44,10 +46,23 @@ function understoodTexts(understood, cameras, clock) {
 
 /** @param {Pick<UnderstoodWords, 'start_time'|'end_time'>} span @param {import('./display-clock.js').DisplayClock} clock */
 function spanText({ start_time: start, end_time: end }, clock) {
+  const days = start && end ? daysText(Date.parse(start), Date.parse(end), clock) : '';
+  if (days) return days;
   const [from, until] = [start, end].map((time) => (time ? shortStamp(Date.parse(time), clock) : ''));
   if (from && until) return `${from} to ${until}`;
   if (from) return `since ${from}`;
   return until ? `until ${until}` : '';
+}
+
+/**
+ * Return whole days as `2026-11-22`, or `2026-11-22 to 2026-11-24`; '' for other times.
+ *
+ * @param {number} fromMs @param {number} endMs @param {import('./display-clock.js').DisplayClock} clock
+ */
+function daysText(fromMs, endMs, clock) {
+  if (endMs <= fromMs || clock.wallOf(fromMs) % DAY_MS || clock.wallOf(endMs) % DAY_MS) return '';
+  const [first, last] = [fromMs, endMs - 1].map((atMs) => clock.stamp(atMs).slice(0, 10));
+  return first === last ? `${first}` : `${first} to ${last}`;
 }
 
 /** @param {number} atMs @param {import('./display-clock.js').DisplayClock} clock @returns {string} `2026-11-22 18:00` */

@@ -41,15 +41,29 @@ export class MotionApi {
     return this.#http.json('GET', this.#overview);
   }
 
-  /** Return what the detector saw last. @param {number} cameraId @param {number} channel @param {AbortSignal} [signal] @returns {Promise<MotionNow>} */
-  now(cameraId, channel, signal) {
-    return this.#http.json('GET', `${this.#motion(cameraId, channel)}/now`, undefined, { signal });
+  /**
+   * Return what the detector saw last, or in the picture of a time.
+   *
+   * @param {number} cameraId
+   * @param {number} channel
+   * @param {string} [time]
+   * @returns {Promise<MotionNow>}
+   */
+  now(cameraId, channel, time = '') {
+    const query = time ? `?time=${encodeURIComponent(time)}` : '';
+    return this.#http.json('GET', `${this.#motion(cameraId, channel)}/now${query}`);
   }
 
-  /** Return the picture that the detector saw last; null while there is none. @param {number} cameraId @param {number} channel @param {AbortSignal} [signal] */
+  /**
+   * Return the picture that the detector saw last, with its time; null while there is none.
+   *
+   * @param {number} cameraId
+   * @param {number} channel
+   * @param {AbortSignal} [signal]
+   */
   async picture(cameraId, channel, signal) {
     const answer = await this.#http.send('GET', `${this.#motion(cameraId, channel)}/picture`, undefined, { signal });
-    return answer.status === 202 ? null : answer.blob();
+    return answer.status === 202 ? null : { blob: await answer.blob(), time: answer.headers.get('X-Picture-Time') ?? '' };
   }
 }
 

@@ -36,6 +36,22 @@ export function withPointAt(points, index, to) {
   return points.map((point, at) => (at === index ? inside(to) : point));
 }
 
+/**
+ * Move the edge after the point `index`; an upright edge moves only sideways, and a level one only up and down.
+ *
+ * @param {readonly Point[]} points
+ * @param {number} index
+ * @param {Point} by
+ * @returns {Point[]}
+ */
+export function withEdgeMoved(points, index, by) {
+  const next = (index + 1) % points.length;
+  const [from, to] = [points[index], points[next]];
+  if (!from || !to) return [...points];
+  const step = { x: from.y === to.y && from.x !== to.x ? 0 : by.x, y: from.x === to.x ? 0 : by.y };
+  return points.map((point, at) => (at === index || at === next ? inside({ x: point.x + step.x, y: point.y + step.y }) : point));
+}
+
 /** Move a whole shape; it stops at the edge of the picture. @param {readonly Point[]} points @param {Point} by @returns {Point[]} */
 export function movedShape(points, by) {
   const box = boxOf(points);

@@ -19,8 +19,8 @@ export const MODES = {
     'One picture every few seconds. It costs little, and finds people and things that stay in sight for longer than that.',
   ],
   every_picture: ['This server, by every picture', 'It also finds things that are in sight for a moment, for about five times the work.'],
-  device: ['The camera only', 'This server does not look at the pictures of this channel.'],
-  off: ['Off', 'No motion is reported for this channel.'],
+  device: ['The camera only', 'The camera’s own motion events. This server does not look at the pictures.'],
+  off: ['Off', 'This server does not look for motion in this channel.'],
 };
 
 /** Name, explanation, and the smallest thing that counts as a share of the picture. @type {Record<string, [string, string, number]>} */
@@ -40,9 +40,9 @@ export const ZONE_KINDS = {
 
 /** Why this server does not watch a channel, by the code of the server. lib/messages.js has those of device errors. @type {Record<string, string>} */
 const REASONS = {
-  off: 'No motion is reported for this channel.',
+  off: 'This server does not look for motion in this channel.',
   not_installed: 'The detector is not installed on this server.',
-  device_tells: 'It has done so in the last seven days, so this server does not look at the pictures.',
+  device_tells: 'It has done so in the last seven days, so this server logs no motion itself.',
   device_is_silent: 'The camera has reported no motion in the last seven days, and this server may not look at the pictures.',
   starting: 'The detector is starting.',
   restarting: 'The detector has ended unexpectedly, and starts again.',
@@ -62,7 +62,9 @@ const PASSING = new Set(['starting', 'restarting', 'ptz_moves']);
 export function toldWords({ state, mode, is_available: isAvailable }) {
   const reason = reasonText(state.reason);
   if (state.told_by === 'device') {
-    return { title: 'The camera reports motion itself', text: reason, tone: 'good' };
+    const isWanted = state.reason === null || state.reason === 'off' || state.reason === 'device_tells';
+    const text = isWanted ? reason : `This server does not see the pictures. ${reason}`;
+    return { title: 'The camera reports motion itself', text, tone: isWanted ? 'good' : 'busy' };
   }
   if (state.told_by === 'server') {
     if (state.is_restless) {
@@ -156,10 +158,8 @@ export function childText({ child, channels }) {
   if (child.state === 'restarting') return 'The detector has ended unexpectedly, and starts again.';
   if (child.state !== 'running') return '';
   const watched = channels.filter(({ told_by: toldBy }) => toldBy === 'server').length;
-  const costs = [
-    child.cpu_share === null ? '' : `${shareText(child.cpu_share)} of one processor core`,
-    child.memory_bytes ? `${fileSize(child.memory_bytes)} of memory` : '',
-  ].filter(Boolean);
+  const isMeasured = child.memory_bytes > 0; // ten seconds after the start
+  const costs = isMeasured ? [`${shareText(child.cpu_share)} of one processor core`, `${fileSize(child.memory_bytes)} of memory`] : [];
   const skips = child.skips ? ' It leaves out pictures, because it has too much to do.' : '';
   return `The detector watches ${counted(watched, 'channel')}${costs.length ? ` with ${costs.join(' and ')}` : ''}.${skips}`;
 }

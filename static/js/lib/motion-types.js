@@ -60,8 +60,8 @@ export {};
  */
 
 /**
- * @typedef {object} MotionNow The newest look at a channel.
- * @property {string|null} time null while there is none
+ * @typedef {object} MotionNow A look at a picture of a channel.
+ * @property {string|null} time null while there is none, and a few seconds after a picture that you name
  * @property {number} share the part of the picture that moves
  * @property {string} cells 144 hexadecimal digits: a bit for each of 32 x 18 cells, row by row, the first in the
  *   highest bit

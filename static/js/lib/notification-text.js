@@ -36,7 +36,7 @@ export function timesText({ days, from_time_of_day: from, until_time_of_day: unt
   const parts = [];
   const dayWords = daysText(days);
   if (dayWords) parts.push(dayWords);
-  if (from || until) parts.push(`${from ?? '00:00'} to ${until ?? '24:00'}`);
+  if (from !== until) parts.push(`${from ?? '00:00'} to ${until ?? '24:00'}`);
   return parts.join(', ') || 'always';
 }
 
@@ -81,13 +81,19 @@ export function sinkPlace({ webhook, email, mqtt }) {
   return mqtt ? `${mqtt.host}:${mqtt.port}, ${mqtt.base_topic}/…${mqtt.with_home_assistant ? ', Home Assistant' : ''}` : '';
 }
 
-/** Return the state of a sink. @param {Sink} sink @returns {{text: string, tone: ''|'good'|'bad'|'busy'}} */
+/**
+ * Return the state of a sink. `problem`: why its last notification was not sent, or ''.
+ *
+ * @param {Sink} sink
+ * @returns {{text: string, tone: ''|'good'|'bad'|'busy', problem: string}}
+ */
 export function sinkState({ is_on: isOn, state }) {
-  if (!isOn) return { text: 'Off', tone: '' };
-  if (state?.detail) return { text: state.detail, tone: 'bad' };
-  if (state?.is_connected === false) return { text: 'Not connected', tone: 'bad' };
-  if (state && state.waiting > 0) return { text: `${state.waiting} waiting`, tone: 'busy' };
-  return { text: state?.is_connected ? 'Connected' : 'On', tone: 'good' };
+  if (!isOn) return { text: 'Off', tone: '', problem: '' };
+  const problem = state?.detail ?? '';
+  if (state?.is_connected === false) return { text: 'Not connected', tone: 'bad', problem };
+  if (problem) return { text: 'Failed', tone: 'bad', problem };
+  if (state && state.waiting > 0) return { text: `${state.waiting} waiting`, tone: 'busy', problem };
+  return { text: state?.is_connected ? 'Connected' : 'On', tone: 'good', problem };
 }
 
 /** @type {Record<string, {text: string, tone: ''|'good'|'bad'|'busy'}>} */
@@ -97,6 +103,11 @@ const DELIVERY_STATES = {
   failed: { text: 'Failed', tone: 'bad' },
   dropped: { text: 'Dropped', tone: '' },
 };
+
+/** Return the name of a delivery's sink. @param {Pick<Delivery, 'sink_kind'|'sink_name'>} delivery */
+export function deliverySink({ sink_kind: kind, sink_name: name }) {
+  return kind === 'push' ? sinkKindWords(kind) : name;
+}
 
 /** @param {Delivery} delivery */
 export function deliveryState({ state }) {

@@ -9,7 +9,7 @@ import { JsonHttp } from './http.js';
  * @typedef {import('./notification-types.js').DeliveryList} DeliveryPage
  * @typedef {import('./notification-types.js').TestResult} TestResult
  * @typedef {import('./notification-types.js').Subscription} Subscription
- * @typedef {{rules: string, sinks: string, deliveries: string, push: string}} Addresses
+ * @typedef {{rules: string, sinks: string, deliveries: string, push: string, events: string, cameras: string}} Addresses
  */
 
 /** A test waits for a mail server or a broker that does not answer. */
@@ -28,6 +28,24 @@ export class NotificationsApi {
   /** @returns {Promise<Rule[]>} */
   async rules() {
     return (await this.#http.json('GET', this.#at.rules)).rules;
+  }
+
+  /**
+   * Return the names that a rule's zone may have: those of past events, and those of a channel's motion.
+   *
+   * @param {number} cameraId
+   * @param {number|null} channel null: of all channels, from events alone
+   * @returns {Promise<string[]>}
+   */
+  async zoneNames(cameraId, channel) {
+    const { events, cameras } = this.#at;
+    const ofChannel = channel === null ? '' : `&channel=${channel}`;
+    const [told, motion] = await Promise.all([
+      this.#http.json('GET', `${events}/zones?camera_id=${cameraId}${ofChannel}`),
+      channel === null ? { zones: [] } : this.#http.json('GET', `${cameras}/${cameraId}/channels/${channel}/motion`),
+    ]);
+    const names = [...told.zones.map((/** @type {{zone: string}} */ { zone }) => zone), ...motion.zones.map(nameOf)];
+    return [...new Set(names)].sort();
   }
 
   /** @param {object} rule @returns {Promise<Rule>} */
@@ -104,4 +122,9 @@ export class NotificationsApi {
   testBrowser(id) {
     return this.#http.json('POST', `${this.#at.push}/subscriptions/${id}/test`, undefined, { timeoutMs: TEST_TIMEOUT_MS });
   }
+}
+
+/** @param {{name: string}} zone */
+function nameOf({ name }) {
+  return name;
 }

@@ -1,8 +1,18 @@
 // @ts-check
 /** The page of the detector of objects: its state, the models, and a trial of a model on a picture. */
 import { cloneTemplate, part, setText } from '../components/dom.js';
-import { MOST_PICTURE_BYTES, boxPlace, eventOf, modelFacts, stateWords, trialFacts, trialSize } from '../lib/detector-text.js';
+import {
+  MOST_PICTURE_BYTES,
+  boxPlace,
+  eventOf,
+  modelFacts,
+  stateWords,
+  trialFacts,
+  trialSize,
+  watchedWords,
+} from '../lib/detector-text.js';
 import { JsonHttp, problemOf } from '../lib/http.js';
+import { MotionApi } from '../lib/motion-api.js';
 import { Poller } from '../lib/poller.js';
 import { byId, httpOptions, pageApi, showToast } from './page.js';
 import { watchAlerts } from './server-recording.js';
@@ -13,7 +23,7 @@ const POLL_MS = 10_000;
 const QUALITIES = [0.85, 0.6, 0.4, 0.2];
 const SVG = 'http://www.w3.org/2000/svg';
 
-const url = document.body.dataset.detector ?? '';
+const { detector: url = '', cameras: camerasUrl = '', motion: motionUrl = '', motionPage = '' } = document.body.dataset;
 const http = new JsonHttp(httpOptions());
 const api = pageApi();
 const trialModel = byId('trial-model', HTMLSelectElement);
@@ -42,7 +52,7 @@ function show(detector) {
   byId('install', HTMLElement).hidden = detector.is_installed && detector.models.length > 0;
   setText(byId('install-command', HTMLElement), detector.install_command);
   byId('models-none', HTMLElement).hidden = detector.models.length > 0;
-  byId('none', HTMLElement).hidden = !detector.model;
+  byId('none', HTMLElement).hidden = !detector.model || detector.models.some(({ name }) => name === detector.model);
   showModels(detector);
   byId('detector', HTMLElement).setAttribute('aria-busy', 'false');
 }
@@ -52,26 +62,32 @@ let shown = '';
 /** @param {Detector} detector */
 function showModels({ models, is_installed: isInstalled }) {
   const text = JSON.stringify(models);
-  if (text === shown) return; // the focus stays
+  if (text === shown) return;
   shown = text;
+  const focused = document.activeElement?.closest('[data-model]')?.getAttribute('data-model');
+  /** @type {HTMLElement|null} */
+  let again = null; // the button that has the focus, in its new row
   const rows = models.map((model) => {
     const row = cloneTemplate('detector-model');
     const item = part(row, 'row', HTMLElement);
+    item.dataset.model = model.name;
     item.toggleAttribute('data-chosen', model.is_chosen);
+    part(row, 'chosen', HTMLElement).hidden = !model.is_chosen;
     setText(part(row, 'name', HTMLElement), model.name);
     setText(part(row, 'facts', HTMLElement), modelFacts(model));
     const problem = part(row, 'problem', HTMLElement);
     problem.hidden = !model.problem;
     setText(problem, model.problem);
     const choose = part(row, 'choose', HTMLButtonElement);
-    choose.hidden = Boolean(model.problem);
-    choose.setAttribute('aria-pressed', String(model.is_chosen));
-    choose.setAttribute('aria-label', `Use ${model.name}`);
-    setText(choose, model.is_chosen ? 'In use' : 'Use');
+    choose.hidden = Boolean(model.problem) && !model.is_chosen;
+    setText(choose, model.is_chosen ? 'Stop using' : 'Use');
+    choose.setAttribute('aria-label', `${choose.textContent} ${model.name}`);
+    if (model.name === focused) again = choose;
     choose.addEventListener('click', () => void use(model.is_chosen ? null : model.name));
     return item;
   });
   byId('models', HTMLElement).replaceChildren(...rows);
+  /** @type {HTMLElement|null} */ (again)?.focus();
   const before = trialModel.value;
   trialModel.replaceChildren(...models.map(({ name, is_chosen: isChosen }) => new Option(name, name, isChosen, isChosen)));
   if (models.some(({ name }) => name === before)) trialModel.value = before;
@@ -89,17 +105,46 @@ async function use(model) {
 }
 
 async function loadChannels() {
+  /** @type {Map<string, string>} */
+  const names = new Map();
   for (const camera of await api.listCameras()) {
     const channels = await api.channels(camera.id).catch(() => []);
-    for (const { profiles, name } of channels) {
+    for (const { channel, profiles, name } of channels) {
+      const cameraName = camera.name || camera.host;
+      const place = name === cameraName ? name : `${cameraName}: ${name}`;
+      names.set(`${camera.id}/${channel}`, place);
       const token = profiles[0]?.profile_token;
       if (!token) continue;
-      const cameraName = camera.name || camera.host;
-      const option = new Option(name === cameraName ? name : `${cameraName}: ${name}`, String(camera.id));
+      const option = new Option(place, String(camera.id));
       option.dataset.token = token;
       trialChannel.append(option);
     }
   }
+  const { channels } = await new MotionApi({ cameras: camerasUrl, motion: motionUrl }, httpOptions()).overview();
+  showWatched(channels, names);
+}
+
+/**
+ * Show the channels in which objects are recognized, with links to their motion.
+ *
+ * @param {import('../lib/motion-api.js').MotionOverview['channels']} channels
+ * @param {Map<string, string>} names by camera and channel
+ */
+function showWatched(channels, names) {
+  const watched = channels.filter(({ told_by: toldBy }) => toldBy === 'server');
+  setText(byId('watched-text', HTMLElement), watchedWords(watched.length));
+  byId('watched-list', HTMLElement).replaceChildren(
+    ...watched.map(({ camera_id: camera, channel }) => {
+      const place = `${camera}/${channel}`;
+      const link = document.createElement('a');
+      link.href = `${motionPage}${place}`;
+      link.textContent = names.get(place) ?? `Camera ${camera}, channel ${channel}`;
+      const item = document.createElement('li');
+      item.append(link);
+      return item;
+    }),
+  );
+  byId('watched', HTMLElement).hidden = false;
 }
 
 /** Return the wanted picture, or null if the user has chosen none. @returns {Promise<Blob|null>} */

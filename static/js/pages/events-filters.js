@@ -8,6 +8,7 @@ import { KIND_GROUPS, kindIcon, kindWords } from '../lib/event-kinds.js';
 import { visibleChannels } from '../lib/channels.js';
 import { counted } from '../lib/format.js';
 import { ApiError } from '../lib/http.js';
+import { searchAddress } from '../lib/search-range.js';
 import { byId } from './page.js';
 
 /** @typedef {import('../lib/event-filter.js').EventFilter} EventFilter @typedef {import('../lib/api.js').Camera} Camera */
@@ -78,10 +79,9 @@ export class EventFilters extends EventTarget {
   async count() {
     const counting = ++this.#counting;
     const { month } = calendar;
-    const { cameraId, channel, kinds, severity, isSeen } = this.#filter;
     const span = { startMs: LOCAL_CLOCK.momentOf(month.startMs), endMs: LOCAL_CLOCK.momentOf(month.endMs) };
     try {
-      const days = await this.#events.days({ ...span, cameraId, channel, kinds, severity, isSeen });
+      const days = await this.#events.days({ ...this.#filter, ...span });
       if (counting !== this.#counting) return;
       calendar.counts = new Map(days.filter(({ count }) => count > 0).map((day) => [day.day, day]));
     } catch (error) {
@@ -214,6 +214,11 @@ export class EventFilters extends EventTarget {
     const motion = byId('filter-motion', HTMLAnchorElement);
     motion.hidden = filter.cameraId === null || filter.channel === null;
     motion.href = `${document.body.dataset.motionPage ?? ''}${filter.cameraId}/${filter.channel}`;
+    const search = byId('filter-search', HTMLAnchorElement);
+    search.hidden = motion.hidden;
+    const { startMs, endMs } = queryOf(filter);
+    const range = filter.day === null ? {} : { fromMs: startMs ?? null, toMs: endMs ?? null };
+    search.href = searchAddress(document.body.dataset.searchPage ?? '', { cameraId: filter.cameraId, channel: filter.channel, ...range });
     const count = countOf(filter);
     byId('filter-clear', HTMLElement).hidden = !isFiltered(filter);
     setText(byId('filters-count', HTMLElement), count ? `${counted(count, 'filter')} on` : '');

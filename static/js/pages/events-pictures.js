@@ -31,7 +31,7 @@ export class EventsPictures {
   /** An event has changed. @param {import('../lib/events-api.js').LoggedEvent} event */
   renew({ picture_url: url }) {
     const row = url ? this.#rows.get(url) : null;
-    if (!url || !row || row.hasPicture) return;
+    if (!url || !row || (row.hasPicture && !row.isPictureOld)) return;
     this.#pictures.renew(url);
     // The observer tells again whether the row is in sight.
     this.#observer.unobserve(row);

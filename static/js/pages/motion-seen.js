@@ -89,7 +89,7 @@ export class SeenPicture {
   async #detectorPicture(signal) {
     if (!this.#isWatched) return null;
     try {
-      return await this.#motion.picture(this.#cameraId, this.#channel, signal);
+      return (await this.#motion.picture(this.#cameraId, this.#channel, signal))?.blob ?? null;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       return null; // The snapshot's request tells if the camera is in trouble.
@@ -135,29 +135,31 @@ export class SeenPicture {
     const isOn = this.#isWatched && this.#switch.checked;
     if (isOn && this.#isInSight && !document.hidden) this.#poller.start();
     else this.#poller.stop();
-    if (!isOn) this.#draw(null, this.#isWatched ? '' : 'Only while this server watches the pictures.');
+    if (isOn) return;
+    this.#pictureTime = '';
+    this.#draw(null, this.#isWatched ? '' : 'Only while this server watches the pictures.');
   }
 
   async #look() {
     try {
-      const now = await this.#motion.now(this.#cameraId, this.#channel);
+      const picture = await this.#motion.picture(this.#cameraId, this.#channel);
+      if (picture?.time && picture.time === this.#pictureTime) return POLL_MS;
+      // The request names this picture, since the newest one may be another.
+      const now = await this.#motion.now(this.#cameraId, this.#channel, picture?.time);
       if (!this.#switch.checked || !this.#isWatched) return null;
-      if (now.time && now.time !== this.#pictureTime) await this.#renew(now.time);
-      this.#draw(now.time ? now : null, seenText(now.time ? now : null, this.zones));
+      if (picture) {
+        this.#loading.abort();
+        this.#show(picture.blob);
+        this.#pictureTime = picture.time;
+      }
+      const isKnown = picture !== null && now.time !== null;
+      this.#draw(isKnown ? now : null, picture && !now.time ? '' : seenText(now.time ? now : null, this.zones));
     } catch (error) {
+      this.#pictureTime = '';
       this.#draw(null, problemOf(error).detail);
       throw error;
     }
     return POLL_MS;
-  }
-
-  /** Show the picture of this time, so that cells and picture belong together. @param {string} time */
-  async #renew(time) {
-    const blob = await this.#motion.picture(this.#cameraId, this.#channel);
-    if (!blob) return;
-    this.#loading.abort();
-    this.#pictureTime = time;
-    this.#show(blob);
   }
 
   /** @param {MotionNow|null} now @param {string} text */

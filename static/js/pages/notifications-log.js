@@ -1,9 +1,10 @@
 // @ts-check
-/** What was sent: the newest deliveries, and older ones on request. */
+/** The log of deliveries: the newest ones, and older ones on request. */
 import { cloneTemplate, part, setText } from '../components/dom.js';
 import { localStamp } from '../lib/format.js';
 import { problemOf } from '../lib/http.js';
-import { deliveryState, deliveryText } from '../lib/notification-text.js';
+import { deliverySink, deliveryState, deliveryText } from '../lib/notification-text.js';
+import { shortTime } from '../lib/recording-text.js';
 import { byId, showToast } from './page.js';
 
 /** @typedef {import('../lib/notifications-api.js').Delivery} Delivery */
@@ -19,6 +20,11 @@ export class DeliveryLog {
   constructor(api) {
     this.#api = api;
     byId('log-more', HTMLElement).addEventListener('click', () => void this.#more());
+  }
+
+  /** True if the state of a delivery will change soon. */
+  get isWaiting() {
+    return [...this.#known.values()].some(({ state }) => state === 'waiting');
   }
 
   /** Read the newest page again. */
@@ -64,10 +70,11 @@ function deliveryRow(delivery) {
   const { text, tone } = deliveryState(delivery);
   const time = part(row, 'time', HTMLTimeElement);
   time.dateTime = delivery.time;
-  setText(time, localStamp(new Date(delivery.time)));
+  setText(time, shortTime(Date.parse(delivery.time), Date.now()));
+  time.title = localStamp(new Date(delivery.time));
   setText(part(row, 'about', HTMLElement), deliveryText(delivery));
   setText(part(row, 'rule', HTMLElement), delivery.rule_name || '–');
-  setText(part(row, 'sink', HTMLElement), delivery.sink_name);
+  setText(part(row, 'sink', HTMLElement), deliverySink(delivery));
   const state = part(row, 'state', HTMLElement);
   setText(state, text);
   state.dataset.tone = tone;

@@ -25,6 +25,7 @@ const fromField = byId('rule-from', HTMLInputElement);
 const untilField = byId('rule-until', HTMLInputElement);
 
 export class RuleDialog {
+  #api;
   #dialog = byId('rule-dialog', AppDialog);
   #channels;
   /** The rule in the dialog; null for a new one. @type {Rule|null} */
@@ -35,6 +36,7 @@ export class RuleDialog {
    * @param {{channels: (cameraId: number) => Promise<Channel[]>, saved: () => unknown}} with_
    */
   constructor(api, { channels, saved }) {
+    this.#api = api;
     this.#channels = channels;
     fillKinds();
     onSubmit(form, async () => {
@@ -47,6 +49,7 @@ export class RuleDialog {
       saved();
     });
     cameraField.addEventListener('change', () => void this.#showChannels(null));
+    channelField.addEventListener('change', () => void this.#suggestZones());
     byId('rule-kinds', HTMLElement).addEventListener('change', () => showKindsText());
     byId('rule-all-day', HTMLElement).addEventListener('click', () => {
       fromField.value = untilField.value = '';
@@ -96,10 +99,23 @@ export class RuleDialog {
       if (chosen !== null && !channels.some(({ channel }) => channel === chosen))
         channelField.add(new Option(`Channel ${chosen}`, String(chosen)));
       channelField.value = String(chosen ?? '');
+      await this.#suggestZones();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       showToast(error.message, 'bad');
     }
+  }
+
+  /** Offer the zones of the chosen channel. The user may write another name. */
+  async #suggestZones() {
+    const cameraId = Number(cameraField.value);
+    const channel = Number(channelField.value) || null;
+    const list = byId('rule-zones', HTMLDataListElement);
+    list.replaceChildren();
+    if (!cameraId) return;
+    const names = await this.#api.zoneNames(cameraId, channel).catch(() => []);
+    const isChosen = cameraId === Number(cameraField.value) && channel === (Number(channelField.value) || null);
+    if (isChosen) list.replaceChildren(...names.map((name) => new Option(name, name)));
   }
 }
 
@@ -122,7 +138,7 @@ function fillKinds() {
 function showKindsText() {
   const chosen = boxes('rule-kinds-list').filter(({ checked }) => checked);
   const kinds = /** @type {import('../lib/event-types.js').EventKind[]} */ (chosen.map(({ value }) => value));
-  setText(byId('rule-kinds-text', HTMLElement), kinds.length ? kindsText({ kinds, severity: null }) : 'no, all');
+  setText(byId('rule-kinds-text', HTMLElement), kinds.length ? kindsText({ kinds, severity: null }) : 'all');
 }
 
 /** Offer the server's clock, this browser's, and that of the rule, if they differ. @param {string} chosen */
@@ -142,7 +158,8 @@ function showZones(chosen) {
 /** @param {Sink[]} sinks @param {Rule|null} rule */
 function showSinks(sinks, rule) {
   const shown = sinks.map((sink) => {
-    const text = sink.kind === 'push' ? 'Your browsers and phones' : `${sink.name} (${sinkKindWords(sink.kind)})`;
+    const kind = sinkKindWords(sink.kind);
+    const text = sink.kind === 'push' ? 'Your browsers and phones' : sink.name === kind ? kind : `${sink.name} (${kind})`;
     const label = choice('sinks', String(sink.id), sink.is_on ? text : `${text}, switched off`, null);
     const box = label.querySelector('input');
     if (box) box.checked = rule ? rule.sinks.includes(sink.id) : sink.kind === 'push';

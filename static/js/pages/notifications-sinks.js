@@ -58,10 +58,12 @@ export class SinkPart {
     const row = cloneTemplate('sink-row');
     setText(part(row, 'name', HTMLElement), sink.name);
     setText(part(row, 'text', HTMLElement), `${sinkKindWords(sink.kind)}: ${sinkPlace(sink)}`);
-    const { text, tone } = sinkState(sink);
+    const { text, tone, problem } = sinkState(sink);
     const state = part(row, 'state', HTMLElement);
     setText(state, text);
     state.dataset.tone = tone;
+    part(row, 'problem', HTMLElement).hidden = !problem;
+    setText(part(row, 'problem', HTMLElement), problem);
     const on = part(row, 'on', HTMLInputElement);
     on.checked = sink.is_on;
     on.setAttribute('aria-label', `Send to ${sink.name}`);
@@ -113,7 +115,7 @@ export class SinkPart {
     const form = this.#form;
     form.reset();
     clearErrors(form);
-    setText(byId('sink-title', HTMLElement), sink ? `Edit ${sink.name}` : 'Add a way');
+    setText(byId('sink-title', HTMLElement), sink ? `Edit ${sink.name}` : 'Add a receiver');
     byId('sink-kinds', HTMLFieldSetElement).hidden = sink !== null; // a sink keeps its kind
     for (const [name, value] of fieldsOf(sink)) {
       const field = form.elements.namedItem(name);
@@ -123,6 +125,9 @@ export class SinkPart {
     const kind = form.querySelector(`[name="kind"][value="${sink?.kind ?? 'email'}"]`);
     if (kind instanceof HTMLInputElement) kind.checked = true;
     byId('sink-secret-hint', HTMLElement).hidden = byId('sink-no-secret-field', HTMLElement).hidden = !sink?.has_secret;
+    const secret = sink?.kind === 'webhook' ? 'secret' : 'password';
+    setText(byId('sink-secret-hint', HTMLElement), `A ${secret} is stored. Leave the field empty to keep it.`);
+    setText(byId('sink-no-secret-text', HTMLElement), `Remove the stored ${secret}`);
     this.#showKind();
     if (!sink) this.#suggestPorts();
     this.#dialog.show();

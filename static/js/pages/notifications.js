@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * The notifications page: which events reach the user, where, and what was sent.
+ * The notifications page: this browser, rules, receivers, and the log of deliveries.
  *
  *   notifications.js           loads everything, and shows the rules
  *   notifications-browser.js   switches notifications on and off in this browser (lib/push-browser.js)
  *   notifications-rule.js      the dialog of a rule
  *   notifications-sinks.js     for admins: e-mail, webhooks, MQTT
- *   notifications-log.js       what was sent
+ *   notifications-log.js       the log of deliveries
  */
 import { ConfirmDialog } from '../components/confirm-dialog.js';
 import { cloneTemplate, part, setText } from '../components/dom.js';
@@ -31,10 +31,18 @@ import { watchAlerts } from './server-recording.js';
  */
 
 const REFRESH_MS = 15_000;
+const WAITING_MS = 2_000; // while a notification is on its way
 const HOUR_MS = 3_600_000;
 
-const { rules: rulesUrl = '', sinks: sinksUrl = '', deliveries = '', push = '' } = document.body.dataset;
-const api = new NotificationsApi({ rules: rulesUrl, sinks: sinksUrl, deliveries, push }, httpOptions());
+const {
+  rules: rulesUrl = '',
+  sinks: sinksUrl = '',
+  deliveries = '',
+  push = '',
+  events = '',
+  cameras: camerasUrl = '',
+} = document.body.dataset;
+const api = new NotificationsApi({ rules: rulesUrl, sinks: sinksUrl, deliveries, push, events, cameras: camerasUrl }, httpOptions());
 const cameraApi = pageApi();
 const accountsApi = new AccountsApi(httpOptions());
 const confirmDialog = byId('confirm', ConfirmDialog);
@@ -50,7 +58,7 @@ let rules = [];
 let sinks = [];
 /** Names of users, by id. Only admins get rules of others, and may read the names. @type {Map<number, string>} */
 let users = new Map();
-/** What the lists show, as text. */
+/** The content of the lists, as text. */
 let shown = '';
 
 const browser = new ThisBrowser(api, confirmDialog, () => showRulesNote());
@@ -74,7 +82,7 @@ const poller = new Poller(async () => {
   if (problem.contains(document.activeElement)) byId('rules-title', HTMLElement).focus();
   problem.hidden = true;
   show();
-  return REFRESH_MS;
+  return log.isWaiting ? WAITING_MS : REFRESH_MS;
 });
 
 /** True if the user of a rule has no name yet. @param {Rule} rule */
@@ -137,7 +145,7 @@ function fill(parent, rows) {
   else byId('rules-title', HTMLElement).focus();
 }
 
-/** Say what is missing before a rule reaches this user. */
+/** Show a note if the rules reach no browser of this user. */
 function showRulesNote() {
   const pushIds = sinks.filter(({ kind }) => kind === 'push').map(({ id }) => id);
   const usesPush = rules.some((rule) => rule.is_on && !otherOwner(rule) && rule.sinks.some((id) => pushIds.includes(id)));
@@ -167,7 +175,7 @@ function ruleRow(rule) {
   );
   showSnooze(row, rule);
   wire(row, 'test', `Test the rule ${rule.name}`, () =>
-    act(() => api.testRule(rule.id), 'The test is on its way. See below what was sent.'),
+    act(() => api.testRule(rule.id), 'The test is on its way. The deliveries below show the result.'),
   );
   wire(row, 'edit', `Edit the rule ${rule.name}`, () => dialog.open(rule, { cameras, sinks }));
   wire(row, 'remove', `Delete the rule ${rule.name}`, async () => {
@@ -183,7 +191,7 @@ function showSnooze(row, rule) {
   const isSnoozed = untilMs > Date.now();
   part(row, 'snoozed', HTMLElement).hidden = !isSnoozed;
   setText(part(row, 'snoozed-text', HTMLElement), isSnoozed ? `Snoozed until ${shortTime(untilMs, Date.now())}.` : '');
-  wire(row, 'wake', `Send notifications of the rule ${rule.name} again`, () =>
+  wire(row, 'wake', `Send again: the rule ${rule.name}`, () =>
     act(() => api.changeRule(rule.id, { snooze_until: null }), `${rule.name} sends again`),
   );
   const select = part(row, 'snooze', HTMLSelectElement);

@@ -27,6 +27,7 @@ import { LiveSocket } from '../lib/live-socket.js';
 import { LoggedMarks } from '../lib/logged-marks.js';
 import { dayOf } from '../lib/ranges.js';
 import { readRecordingsState, writeRecordingsState } from '../lib/recordings-state.js';
+import { searchAddress } from '../lib/search-range.js';
 import { byId, httpOptions, liveUrl, pageApi, remember, remembered, showToast, toLogin } from './page.js';
 import { pageClock } from './recordings-clock.js';
 import { EventSteps } from './recordings-events.js';
@@ -238,6 +239,16 @@ function updateState(channel, atMs) {
   window.history.replaceState(null, '', `${path}${writeRecordingsState(state)}`);
   if (camera && channel) byId('to-live', HTMLAnchorElement).href = `${document.body.dataset.viewer ?? ''}${camera.id}?channel=${channel}`;
   goto.atMs = atMs;
+}
+
+// The link leads to a search of the shown channel, in the marked range or the shown time.
+for (const type of ['pointerenter', 'focus']) {
+  byId('to-search', HTMLElement).addEventListener(type, () => {
+    const { startMs, endMs } = range.marks.span ?? timeline.view;
+    const shown = endMs - startMs <= DAY_MS ? { fromMs: startMs, toMs: endMs } : {};
+    const place = { cameraId: camera?.id ?? null, channel: timeline.row?.channel ?? state.channel, atMs: state.atMs };
+    byId('to-search', HTMLAnchorElement).href = searchAddress(document.body.dataset.searchPage ?? '', { ...place, ...shown });
+  });
 }
 
 playing.addEventListener('position', (event) => {

@@ -83,6 +83,8 @@ export class ViewerRecording extends EventTarget {
     const words = byId('recording-text', HTMLElement);
     setText(words, text);
     words.dataset.tone = tone;
+    const motion = byId('to-motion', HTMLAnchorElement);
+    motion.href = `${document.body.dataset.motionPage ?? ''}${this.#cameraId}/${state.channel}`;
     const isOff = state.state === 'off';
     byId('recording-resume', HTMLElement).hidden = state.state !== 'paused';
     byId('recording-pause-open', HTMLElement).hidden = isOff || state.state === 'paused';

@@ -89,6 +89,39 @@ def test_the_calendar_counts_only_the_wanted_events(client: FlaskClient, events:
     assert days("seen=1&start_time=2026-11-24T13:00:00Z&end_time=2026-11-24T14:00:00Z") == [(1, 0)], "whole days count"
 
 
+def test_the_calendar_follows_all_filters_of_the_list(client: FlaskClient, events: EventManager) -> None:
+    add(
+        events,
+        event(EventKind.PERSON, zone="Gate", label="Human"),
+        event(EventKind.PERSON, at_s=60, zone="Yard"),
+        event(zone="Gate", at_s=3600, source=EventSource.WATCH),
+        event(EventKind.VEHICLE, at_s=-86_400.0, zone="Gate", label="Car", channel=2),
+        event(at_s=-86_400.0),
+    )
+    client.post("/api/events/seen", json={"ids": [1]})
+    noon = NOON.astimezone()
+    window = f"start_time={rfc3339(NOON - timedelta(hours=20))}&end_time={rfc3339(NOON)}"
+    for query, wanted in {
+        "zone=Gate": [(1, 1), (2, 1)],
+        "zone=Gate&zone=Yard&kind=person": [(2, 2)],
+        "zone=Gate&seen=0": [(1, 1), (1, 0)],
+        "zone=Gate&severity=notice": [(1, 0)],
+        "source=watch": [(1, 0)],
+        "label=car": [(1, 1)],
+        "colour=red": [],
+        f"from_time_of_day={noon:%H:%M}&until_time_of_day={noon + timedelta(minutes=1):%H:%M}": [(2, 1), (1, 1)],
+        "words=person": [(2, 2)],
+        "words=person+gate": [(1, 1)],
+        f"words=gate+{noon:%d.%m.%Y}": [(2, 1)],
+        f"words={noon - timedelta(days=1):%d.%m.%Y}": [(2, 1)],
+        f"zone=Gate&{window}": [(1, 1), (2, 1)],
+    }.items():
+        found = client.get(f"/api/events/days?{query}").get_json()["days"]
+        assert [(day["count"], day["alerts"]) for day in found] == wanted, query
+        if "start_time" not in query:
+            assert sum(day["count"] for day in found) == len(listed(client, f"?{query}")), query
+
+
 @pytest.mark.usefixtures("camera")
 def test_an_event_has_the_names_of_its_camera_and_channel(client: FlaskClient, events: EventManager) -> None:
     add(events, event(EventKind.PERSON, topic="RuleEngine/People", rule="Gate", box=(0.1, 0.2, 0.3, 0.4), score=0.75))

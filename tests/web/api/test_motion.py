@@ -125,6 +125,9 @@ def test_the_newest_picture_comes_when_the_process_has_made_it(
     assert (answer.status_code, answer.content_type, answer.get_data()) == (200, "image/jpeg", JPEG)
     assert answer.headers["X-Picture-Time"] == "2026-11-24T12:00:00.000Z"
     assert answer.headers["Cache-Control"] == "no-store"
+    looked = real.request("GET", f"{PATH}/now?time={answer.headers['X-Picture-Time']}").get_json()
+    assert (looked["time"], looked["share"]) == ("2026-11-24T12:00:00.000Z", 0.02)
+    assert real.request("GET", f"{PATH}/now?time=2026-11-24T11:00:00Z").get_json()["time"] is None
 
 
 def test_the_cost_and_the_channels_are_listed(real: ApiClient, seeing: MotionManager) -> None:
@@ -163,3 +166,12 @@ def test_a_user_sees_the_motion_of_own_channels_only(harness: WebHarness) -> Non
     for path in ("motion", "motion/now", "motion/picture"):
         assert limited.request("GET", f"/api/cameras/1/channels/1/{path}").status_code == 404
     assert limited.request("PUT", "/api/cameras/1/channels/2/motion", json={"mode": "off"}).status_code == 403
+
+
+def test_the_health_card_names_a_channel_that_is_not_watched(real: ApiClient, seeing: MotionManager) -> None:
+    seeing.set_settings(1, 1, MotionSettings(MotionMode.KEY_FRAMES))
+    seeing.close_watch((1, 1), "camera_busy")
+    card = real.request("GET", "/api/cameras/1/health").get_json()
+    (found,) = [check for check in card["checks"] if check["name"] == "motion of channel 1"]
+    assert (found["outcome"], found["detail"]) == ("not watched", "The device gives no further session.")
+    assert "motion of channel 1: not watched" in card["text"]

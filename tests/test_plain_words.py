@@ -16,6 +16,7 @@ def riddles(text: str, path: Path) -> list[str]:
     return [sentence.text for sentence in sentences_of(path, path.name) if sentence.riddle()]
 
 
+@pytest.mark.slow
 def test_fewer_than_one_in_a_hundred_sentences_is_a_riddle() -> None:
     sentences = read()
     broken = [sentence for sentence in sentences if sentence.riddle()]

@@ -34,6 +34,7 @@ def _with_object() -> Picture:
     return picture
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["h264", "h265"])
 def test_the_locked_child_answers_every_message_about_pictures(codec: str) -> None:
     coded = encoded([*[street()] * QUIET, _with_object()], codec=codec, gop=1)

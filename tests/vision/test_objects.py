@@ -188,6 +188,7 @@ def test_a_hostile_answer_is_refused() -> None:
         assert isinstance(answer, BadMessage)
 
 
+@pytest.mark.slow
 def test_the_app_starts_without_the_packages_of_the_detector() -> None:
     code = (
         "import sys; import object_manager, web.api.detector; "

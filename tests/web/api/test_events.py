@@ -194,8 +194,8 @@ def test_pages_and_filters_of_the_query_are_followed(client: FlaskClient, events
         ("&".join(f"camera_id={number}" for number in range(1, 102)), "camera_id"),
     ],
 )
-def test_a_wrong_query_is_refused_with_its_field(client: FlaskClient, query: str, field: str) -> None:
-    answer = client.get(f"/api/events?{query}")
+def test_a_wrong_query_is_refused_with_its_field(reader: FlaskClient, query: str, field: str) -> None:
+    answer = reader.get(f"/api/events?{query}")
     assert answer.status_code == 400
     assert answer.get_json()["errors"][0]["field"] == field
 

@@ -108,8 +108,8 @@ def test_a_job_keeps_its_working_copies(client: FlaskClient, camera: CameraView)
         ({"blur": [{"x": 0, "y": 0, "width": 0.5, "height": 0.5}] * 17}, "copies.0.blur"),
     ],
 )
-def test_impossible_copies_are_refused(client: FlaskClient, assert_problem: Any, copy: Any, field: str) -> None:
-    document = assert_problem(client.post("/api/exports", json={**BODY, "copies": [copy]}), 400, "invalid_request")
+def test_impossible_copies_are_refused(reader: FlaskClient, assert_problem: Any, copy: Any, field: str) -> None:
+    document = assert_problem(reader.post("/api/exports", json={**BODY, "copies": [copy]}), 400, "invalid_request")
     assert document["errors"][0]["field"] == field
 
 

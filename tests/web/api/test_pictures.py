@@ -103,17 +103,17 @@ def test_a_pending_picture_is_answered_202_with_a_time_to_retry(client: FlaskCli
     ],
 )
 def test_an_invalid_field_of_the_grid_is_named(
-    client: FlaskClient, assert_problem: Callable[..., dict[str, Any]], field: str, value: str
+    reader: FlaskClient, assert_problem: Callable[..., dict[str, Any]], field: str, value: str
 ) -> None:
-    document = assert_problem(client.get(GRID, query_string={**WINDOW, field: value}), 400, "invalid_request")
+    document = assert_problem(reader.get(GRID, query_string={**WINDOW, field: value}), 400, "invalid_request")
     assert [error["field"] for error in document["errors"]] == [field]
 
 
 @pytest.mark.parametrize(("field", "value"), [("channel", "x"), ("time", "now"), ("width", "0"), ("width", "wide")])
 def test_an_invalid_field_of_a_picture_is_named(
-    client: FlaskClient, assert_problem: Callable[..., dict[str, Any]], field: str, value: str
+    reader: FlaskClient, assert_problem: Callable[..., dict[str, Any]], field: str, value: str
 ) -> None:
-    document = assert_problem(client.get(PICTURE, query_string={**MOMENT, field: value}), 400, "invalid_request")
+    document = assert_problem(reader.get(PICTURE, query_string={**MOMENT, field: value}), 400, "invalid_request")
     assert [error["field"] for error in document["errors"]] == [field]
 
 

@@ -77,9 +77,9 @@ def test_times_are_understood_in_any_zone(client: FlaskClient, streams: Any) -> 
     ],
 )
 def test_an_invalid_start_is_refused_with_its_field(
-    client: FlaskClient, assert_problem: Any, field: str, value: Any
+    reader: FlaskClient, assert_problem: Any, field: str, value: Any
 ) -> None:
-    document = assert_problem(client.post("/api/playback/start", json={**BODY, field: value}), 400, "invalid_request")
+    document = assert_problem(reader.post("/api/playback/start", json={**BODY, field: value}), 400, "invalid_request")
     assert document["errors"][0]["field"].startswith(field)
 
 

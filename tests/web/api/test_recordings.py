@@ -161,17 +161,17 @@ def test_an_error_of_the_device_is_returned_by_every_call(
     ],
 )
 def test_an_invalid_search_field_is_named(
-    client: FlaskClient, recorded: Archive, assert_problem: Callable[..., dict[str, Any]], field: str, value: object
+    reader: FlaskClient, assert_problem: Callable[..., dict[str, Any]], field: str, value: object
 ) -> None:
-    answer = client.post("/api/cameras/1/recordings/search", json={**DAY, field: value})
+    answer = reader.post("/api/cameras/1/recordings/search", json={**DAY, field: value})
     document = assert_problem(answer, 400, "invalid_request")
     assert [error["field"] for error in document["errors"]] == [field]
 
 
 def test_coverage_without_a_window_names_the_missing_field(
-    client: FlaskClient, assert_problem: Callable[..., dict[str, Any]]
+    reader: FlaskClient, assert_problem: Callable[..., dict[str, Any]]
 ) -> None:
-    answer = client.get("/api/cameras/1/recordings/coverage", query_string={"start_time": DAY["start_time"]})
+    answer = reader.get("/api/cameras/1/recordings/coverage", query_string={"start_time": DAY["start_time"]})
     document = assert_problem(answer, 400, "invalid_request")
     assert [error["field"] for error in document["errors"]] == ["end_time"]
 

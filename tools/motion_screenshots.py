@@ -36,7 +36,7 @@ def take_motion(studio: Studio, app: App) -> None:
         studio.take("motion-not-installed", page, until=_PICTURE, then=_without_packages(app.call("GET", settings)))
         words = quote("motion gate today nobody")
         studio.take("events-words", f"{app.url}/events?words={words}", until="#words li", rest_ms=3000)
-    studio.take("motion-camera-off", page, until="#no-picture:not([data-busy])")
+    studio.take("motion-camera-off", page, until="#no-picture:not([data-busy]), #picture:not([hidden])")
     app.call("DELETE", f"/api/cameras/{number}")
 
 

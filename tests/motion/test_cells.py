@@ -176,3 +176,15 @@ def test_any_box_over_seven_days_is_answered_in_a_tenth_of_a_second(index: CellI
             took_s.append(time.thread_time() - began_s)
             assert len(found.watched_minutes) == 7 * 1440
     assert max(took_s) < 0.1 * machine.factor(), took_s
+
+
+def test_minutes_beyond_the_most_hits_are_not_watched(index: CellIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("motion.cells.MOST_HITS", 4)
+    for second in range(0, 300, 20):
+        note(index, START + timedelta(seconds=second), (5, 5))
+    index.flush()
+    found = index.hits((1, 1), box(5, 5, 6, 6), START, START + timedelta(minutes=5))
+    assert [(hit.at - START).total_seconds() for hit in found.hits] == [0, 20, 40, 60]
+    assert found.watched_minutes == (START,)
+    elsewhere = index.hits((1, 1), box(20, 10, 21, 11), START, START + timedelta(minutes=5))
+    assert len(elsewhere.watched_minutes) == 5

@@ -436,3 +436,15 @@ def test_the_look_at_an_earlier_picture_is_found_while_that_is_shown(watching: W
     assert round(newest.at.timestamp() * 1000) == newest_ms
     watching.answer_still(watch, newest_ms)
     assert watching.manager.glimpse(1, 1, shown.at) is None
+
+
+def test_ignored_parts_do_not_count_as_watched(watching: Watching) -> None:
+    street = Zone(3, "Street", "ignore", ((0.0, 0.0), (0.2, 0.0), (0.2, 0.2), (0.0, 0.2)))
+    watching.show(watching.watch(settings=MotionSettings(MotionMode.KEY_FRAMES, zones=(street,))))
+    watching.clock.move(minutes=2)
+    watching.manager.tick()
+    start = watching.clock.now - timedelta(hours=1)
+    over_it = ((0.1, 0.1), (0.5, 0.1), (0.5, 0.5), (0.1, 0.5))
+    assert watching.manager.cell_hits(1, 1, over_it, start, watching.clock.now).watched_minutes == ()
+    beside = ((0.5, 0.5), (1.0, 0.5), (1.0, 1.0))
+    assert len(watching.manager.cell_hits(1, 1, beside, start, watching.clock.now).watched_minutes) == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -448,3 +450,23 @@ def test_ignored_parts_do_not_count_as_watched(watching: Watching) -> None:
     assert watching.manager.cell_hits(1, 1, over_it, start, watching.clock.now).watched_minutes == ()
     beside = ((0.5, 0.5), (1.0, 0.5), (1.0, 1.0))
     assert len(watching.manager.cell_hits(1, 1, beside, start, watching.clock.now).watched_minutes) == 1
+
+
+def test_a_movement_that_begins_while_its_watch_closes_ends(
+    watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = watching.watch()
+    closing = threading.Thread(target=watch.close)
+    begin = watching.manager._events.begin
+
+    def begin_late(*arguments: Any) -> None:
+        closing.start()
+        closing.join(0.3)
+        begin(*arguments)
+
+    monkeypatch.setattr(watching.manager._events, "begin", begin_late)
+    movement(watching, watch)
+    closing.join(5)
+    (event,) = watching.logged()
+    assert event.end_at is not None
+    assert [item.active for item in watching.activities] == [True, False]

@@ -19,6 +19,7 @@ from core.settings import Settings
 from database import Database
 from event_manager import EventManager
 from media.process import Spawner
+from motion.cell_blob import cells_of
 from motion.cells import CellIndex
 from motion.channel_watch import ChannelWatch, key_of
 from motion.checks import checks_of
@@ -184,9 +185,13 @@ class MotionManager(ChildListener):
     ) -> CellHits:
         """Return the pictures in [start, end) with changes in a polygon, and the minutes that were watched.
 
-        Points are parts of the picture. Raise Unavailable.
+        Points are parts of the picture. No minute counts as watched where an ignored zone has some of the polygon: the
+        index does not know what moves there. Raise Unavailable.
         """
-        return self._cells.hits((camera_id, channel), polygon, start, end)
+        found = self._cells.hits((camera_id, channel), polygon, start, end)
+        ignored = (zone for zone in self._store.get((camera_id, channel)).zones if zone.kind == "ignore")
+        is_part_ignored = any(cells_of(zone.points) & cells_of(polygon) for zone in ignored)
+        return CellHits(found.hits, ()) if is_part_ignored else found
 
     def add_cells(self, camera_id: int, channel: int, found: Mapping[datetime, bytes]) -> None:
         """Note the changed cells of pictures that another search has looked at. Raise Unavailable."""

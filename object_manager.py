@@ -262,6 +262,7 @@ class ObjectManager:
         """Return the objects of a picture; None if the detector fails, which is tried again after a minute."""
         if self._clock.monotonic_s() - self._failed_s < _FAILED_PAUSE_S:
             return None
+        child = None
         try:
             with self._changed:
                 if self._child is None:
@@ -269,7 +270,9 @@ class ObjectManager:
                 child = self._child
             answer = child.detect(Detect(f"{look.place[0]}:{look.place[1]}", look.cells, look.jpeg, LEAST_SCORE))
         except AppError as error:
-            if not self._is_stopping and isinstance(error, ModelUnusable):
+            with self._changed:
+                is_replaced = child is not self._child  # its end says nothing about the model that is chosen now
+            if not self._is_stopping and not is_replaced and isinstance(error, ModelUnusable):
                 log.warning("objects cannot be recognized: %s", error)
                 self._problem, self._failed_s = str(error), self._clock.monotonic_s()
             return None

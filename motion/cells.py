@@ -83,7 +83,7 @@ class CellIndex:
     def hits(self, place: Place, polygon: Sequence[tuple[float, float]], start: datetime, end: datetime) -> CellHits:
         """Return the pictures in [start, end) with changes in a polygon, at most MOST_HITS, in order.
 
-        Points are parts of the picture's width and height.
+        Points are parts of the picture's width and height. Minutes beyond MOST_HITS do not count as watched.
         """
         region = cells_of(polygon)
         size, blocks = region.bit_count(), blocks_of([region])
@@ -113,10 +113,12 @@ class CellIndex:
                         hits[time_ms] = changed.bit_count() / size
             if len(hits) >= MOST_HITS:
                 break
-        in_range = (one for one in fresh if first_ms // MINUTE_MS <= one <= last_ms // MINUTE_MS)
+        in_order = sorted(hits.items())[:MOST_HITS]
+        last_minute = in_order[-1][0] // MINUTE_MS - 1 if len(in_order) == MOST_HITS else last_ms // MINUTE_MS
+        minutes_known = sorted(one for one in {*watched, *fresh} if first_ms // MINUTE_MS <= one <= last_minute)
         return CellHits(
-            tuple(CellHit(_moment(time_ms), share) for time_ms, share in sorted(hits.items())[:MOST_HITS]),
-            tuple(_moment(minute * MINUTE_MS) for minute in sorted({*watched, *in_range})),
+            tuple(CellHit(_moment(time_ms), share) for time_ms, share in in_order),
+            tuple(_moment(minute * MINUTE_MS) for minute in minutes_known),
         )
 
     # ---- retention -------------------------------------------------------------------------------

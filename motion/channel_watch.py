@@ -130,21 +130,18 @@ class ChannelWatch:
         """End the movement that goes on."""
         with self._lock:
             self._is_over = True
-            steps = self._judge.end(ClosedWhy.STOPPED)
-        self.feeder.close()
-        self._do(steps)
+            self.feeder.close()
+            self._do(self._judge.end(ClosedWhy.STOPPED))
 
     def interrupt(self) -> None:
         """The head moves, or the process has ended: earlier pictures say nothing about later ones."""
         with self._lock:
-            steps = self._judge.end(ClosedWhy.MISSED)
-        self._do(steps)
+            self._do(self._judge.end(ClosedWhy.MISSED))
 
     def tick(self, now: datetime) -> None:
         """End a movement of which no further picture comes. For a call about once a second."""
         with self._lock:
-            steps = self._judge.tick(round(now.timestamp() * 1000))
-        self._do(steps)
+            self._do(self._judge.tick(round(now.timestamp() * 1000)))
         self.set(self._settings)
 
     def take(self, message: Watched | Began | StillPicture | Failed) -> None:
@@ -158,7 +155,7 @@ class ChannelWatch:
                 steps: Sequence[Step] = self._judge.end(ClosedWhy.MISSED)
             else:
                 steps = self._steps(message)
-        self._do(steps)
+            self._do(steps)
 
     # ---- inside ------------------------------------------------------------------------------------
 
@@ -210,11 +207,11 @@ class ChannelWatch:
             self._pictures.take_picture(self.place, _moment(still.time_ms), still.body, still.cells, zones)
 
     def _do(self, steps: Sequence[Step]) -> None:
+        """Do the steps in their order, with the lock: an end that overtakes its beginning would never come."""
         for step in steps:
             if isinstance(step, LookBackWanted):
                 if not self.feeder.look_back(step.hit_ms):
-                    with self._lock:
-                        self._judge.give_up_beginning()
+                    self._judge.give_up_beginning()
             elif isinstance(step, Opened):
                 self._events.begin(self.place, step)
             elif isinstance(step, GoesOn):

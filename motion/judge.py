@@ -25,6 +25,7 @@ CALM_MS = 5_000
 CALM_PICTURES = 2
 SILENT_MS = 60_000  # a movement without a further picture ends
 _ASK_AGAIN_MS = 500
+_CLOCK_STEP_MS = 10_000  # a picture so much older than the last one means that the server's clock was set back
 _ANSWER_MS = 15_000  # then the answer about the beginning is not going to come
 _BETTER = 1.5  # a picture of a movement is replaced by one with a larger part by this factor
 _MOST_PICTURES = 3
@@ -104,9 +105,13 @@ class Judge:
 
     def take(self, watched: Watched) -> list[Step]:
         """Take the judgement of a picture."""
+        steps: list[Step] = []
         if self._last_ms is not None and watched.time_ms <= self._last_ms:
-            return []
-        steps = self._note(watched)
+            if self._last_ms - watched.time_ms < _CLOCK_STEP_MS:
+                return []
+            steps = self.end(ClosedWhy.MISSED)
+            self._ended_ms = self._rest_ms = 0
+        steps += self._note(watched)
         if self._open is not None:
             return [*steps, *self._go_on(watched)]
         if self._hit is not None and watched.time_ms - self._hit.time_ms > _ANSWER_MS:

@@ -163,6 +163,8 @@ class MqttSink(Sink):
         """Publish states that have changed. Does not wait for the broker."""
         with self._lock:
             for change in changes:
+                if not self._has_camera(change.key):
+                    continue
                 if change.is_on:
                     self._on.add(change.key)
                 else:
@@ -176,7 +178,8 @@ class MqttSink(Sink):
             if wanted == self._devices:
                 return
             self._gone |= (self._devices or {}).keys() - wanted.keys()
-            self._devices, self._on = wanted, set(on)
+            self._devices = wanted
+            self._on = set(filter(self._has_camera, on))
         self._publish_all()
 
     def take_back(self) -> None:
@@ -278,6 +281,10 @@ class MqttSink(Sink):
         for device_id in before.keys() - now.keys():
             self._client.publish(self._topics.config(device_id), b"", qos=1, retain=True)
         return now
+
+    def _has_camera(self, key: StateKey) -> bool:
+        """True unless the camera of a state was removed: its topics are taken back, and must not come again."""
+        return self._devices is None or not key.camera_id or key.camera_id in self._devices
 
     def _publish_state(self, key: StateKey) -> None:
         self._publish_retained(self._topics.state(key), _ON if key in self._on else _OFF)

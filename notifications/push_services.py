@@ -84,7 +84,10 @@ class PushServices:
         if len(address) > MAX_ENDPOINT_LENGTH or not _ENDPOINT.fullmatch(address):
             raise EndpointRefused("must be an https address of a push service")
         parts = urlsplit(address)
-        host, port = (parts.hostname or "").rstrip("."), parts.port or _PORT
+        try:
+            host, port = (parts.hostname or "").rstrip("."), parts.port or _PORT
+        except ValueError:
+            raise EndpointRefused("must have a port up to 65535") from None
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         found = Endpoint(host, port, target)
         if (host, port) in self._own:

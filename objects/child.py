@@ -22,6 +22,7 @@ _ANSWER_S = 20.0
 _WRITE_S = 5.0
 _LOOK_S = 0.25
 _STOP_S = 0.5
+_MOST_UNREAD = 512  # pieces of output of at most 64 kB
 _LIMITS = ChildLimits(nice=10)  # the process limits its memory itself, by the size of its model
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")
 
@@ -35,7 +36,7 @@ class ObjectsChild:
         self._model = model
         self._lock = threading.Lock()
         self._process: SupervisedProcess | None = None
-        self._pieces: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._pieces: queue.Queue[bytes] = queue.Queue(_MOST_UNREAD)
         self._reader: MessageReader[FromObjects] = MessageReader(FROM_OBJECTS)
         self._answers: list[FromObjects] = []
         self._loaded: Loaded | None = None
@@ -84,14 +85,19 @@ class ObjectsChild:
         if self._loaded is not None and self.pid is not None:
             return self._loaded
         self._end()
-        pieces: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        pieces: queue.Queue[bytes] = queue.Queue(_MOST_UNREAD)
         self._pieces, self._reader, self._answers = pieces, MessageReader(FROM_OBJECTS), []
+
+        def take(data: bytes) -> None:
+            with suppress(queue.Full):  # it says more than it was asked; with a piece left out, the rest is invalid
+                pieces.put_nowait(data)
+
         try:
             self._process = self._spawner.spawn(
                 [sys.executable, "-m", "vision.objects", str(self._model)],
                 name="objects",
                 cwd=ROOT,
-                stdout=pieces.put,
+                stdout=take,
                 extra_env=_ONE_THREAD,
                 opens_stdin=True,
                 limits=_LIMITS,

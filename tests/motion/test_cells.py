@@ -202,3 +202,15 @@ def _size_of(database: Database) -> int:
     with database.read() as session:
         pages, page = (session.scalar(text(f"PRAGMA {name}")) or 0 for name in ("page_count", "page_size"))
     return int(pages * page)
+
+
+def test_minutes_beyond_the_most_hits_are_not_watched(index: CellIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("motion.cells.MOST_HITS", 4)
+    for second in range(0, 300, 20):
+        note(index, START + timedelta(seconds=second), (5, 5))
+    index.flush()
+    found = index.hits((1, 1), box(5, 5, 6, 6), START, START + timedelta(minutes=5))
+    assert [(hit.at - START).total_seconds() for hit in found.hits] == [0, 20, 40, 60]
+    assert found.watched_minutes == (START,)
+    elsewhere = index.hits((1, 1), box(20, 10, 21, 11), START, START + timedelta(minutes=5))
+    assert len(elsewhere.watched_minutes) == 5

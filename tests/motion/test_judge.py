@@ -301,3 +301,17 @@ def test_at_most_sixty_events_of_a_channel_begin_in_an_hour() -> None:
     assert restlessness.is_flooding(100_000)
     assert not restlessness.is_flooding(3_700_000)
     assert restlessness.may_begin(3_700_000)
+
+
+def test_movements_are_seen_after_the_clock_was_set_back() -> None:
+    judge = Judge()
+    judge.take(picture(7200))
+    judge.take(picture(7202, 0.01))
+    judge.take_beginning(began(7202, 7201))
+    assert [step for step in judge.take(picture(3600)) if isinstance(step, Closed)] == [
+        Closed(7_202_000, ClosedWhy.MISSED)
+    ]
+    assert judge.take(picture(3602, 0.01)) == [LookBackWanted(3_602_000)]
+    opened = opened_in(judge.take_beginning(began(3602, 3601)))
+    assert opened is not None
+    assert opened.movement.start_ms == 3_601_000

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -454,3 +456,35 @@ def test_the_look_at_an_earlier_picture_is_found_while_that_is_shown(watching: W
     assert round(newest.at.timestamp() * 1000) == newest_ms
     watching.answer_still(watch, newest_ms)
     assert watching.manager.glimpse(1, 1, shown.at) is None
+
+
+def test_ignored_parts_do_not_count_as_watched(watching: Watching) -> None:
+    street = Zone(3, "Street", "ignore", ((0.0, 0.0), (0.2, 0.0), (0.2, 0.2), (0.0, 0.2)))
+    watching.show(watching.watch(settings=MotionSettings(MotionMode.KEY_FRAMES, zones=(street,))))
+    watching.clock.move(minutes=2)
+    watching.manager.tick()
+    start = watching.clock.now - timedelta(hours=1)
+    over_it = ((0.1, 0.1), (0.5, 0.1), (0.5, 0.5), (0.1, 0.5))
+    assert watching.manager.cell_hits(1, 1, over_it, start, watching.clock.now).watched_minutes == ()
+    beside = ((0.5, 0.5), (1.0, 0.5), (1.0, 1.0))
+    assert len(watching.manager.cell_hits(1, 1, beside, start, watching.clock.now).watched_minutes) == 1
+
+
+def test_a_movement_that_begins_while_its_watch_closes_ends(
+    watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = watching.watch()
+    closing = threading.Thread(target=watch.close)
+    begin = watching.manager._events.begin
+
+    def begin_late(*arguments: Any) -> None:
+        closing.start()
+        closing.join(0.3)
+        begin(*arguments)
+
+    monkeypatch.setattr(watching.manager._events, "begin", begin_late)
+    movement(watching, watch)
+    closing.join(5)
+    (event,) = watching.logged()
+    assert event.end_at is not None
+    assert [item.active for item in watching.activities] == [True, False]

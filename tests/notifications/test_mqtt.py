@@ -175,6 +175,8 @@ def test_a_camera_that_is_removed_while_the_app_runs_is_taken_back(telling: Tell
     with listening(shared.port, f"{base}/#", "homeassistant/device/#") as heard:
         until(lambda: heard.of(f"homeassistant/device/{base}_2/config"))
         until(lambda: heard.of(f"{base}/2/0/connectivity") == b"ON")
+        telling.begin(telling.event(EventKind.MOTION, camera_id=2))
+        until(lambda: heard.of(f"{base}/2/1/motion") == b"ON")
         telling.cameras.remove(2)
         until(lambda: heard.of(f"homeassistant/device/{base}_2/config") == b"")
         gone = [f"{base}/2/0/connectivity", f"{base}/2/1/motion"]

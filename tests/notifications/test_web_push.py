@@ -250,6 +250,7 @@ def test_no_secret_is_in_the_database_in_the_clear(
     [
         ("http://push.example/x", "https address"),
         ("https://push.example:8443/x", "port 443"),
+        ("https://push.example:99999/x", "port up to 65535"),
         ("https://user@push.example/x", "https address"),
         ("https://localhost/x", "public push service"),
         ("https://127.0.0.1/x", "public push service"),

@@ -22,7 +22,8 @@ from event_manager import EventManager
 from events.log_query import EventQuery
 from media.process import Spawner
 from object_manager import ObjectManager
-from objects.records import DetectorState, ModelUnusable
+from objects.child import ObjectsChild
+from objects.records import DetectorState, Look, ModelUnusable
 from tests.events.logged import OneChannelCameras
 from tests.patience import until
 from tests.prepared_database import prepared
@@ -157,6 +158,16 @@ def test_pictures_that_are_none_end_nothing(app: App) -> None:
     app.objects.choose("nanodet-g")
     app.show(4)
     until(lambda: app.logged(4))
+
+
+def test_a_model_that_is_replaced_leaves_no_failure(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(_child: ObjectsChild, _asked: object) -> None:
+        app.objects.choose("nanodet-g")
+        raise ModelUnusable("The detector does not answer.")
+
+    monkeypatch.setattr(ObjectsChild, "detect", end)
+    assert app.objects._ask(Look((1, 9), NOW, jpeg(), ALL_CELLS)) is None
+    assert app.objects.view().state is DetectorState.IDLE
 
 
 def test_without_a_model_no_pictures_are_wanted(app: App) -> None:

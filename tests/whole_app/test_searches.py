@@ -204,8 +204,9 @@ def test_recordings_of_the_server_cost_the_recorder_nothing(app: App, recorder: 
     assert (found["problem"], found["bytes"]) == (None, 0)
     assert found["key_frames"] >= 8
     rule = recorder.frames(RECORDED, "sub")
+    late_s = 4  # live frames get the time of their arrival, which is late on a busy machine
     for result in found["results"]:
         tick = round(seconds(result["start_time"]) * rule["fps"] - rule["phase"])
         in_loop_s = (tick + rule["offset"]) % rule["frames"] / rule["fps"]
-        assert YARD_SEEN_FROM_S - 1 <= in_loop_s <= YARD_SEEN_FROM_S + YARD_SEEN_S + 1
+        assert YARD_SEEN_FROM_S - 1 <= in_loop_s <= YARD_SEEN_FROM_S + YARD_SEEN_S + late_s
     assert 1 <= len(found["results"]) <= 4

@@ -76,7 +76,8 @@ def remove_push_subscription(path: shapes.SubscriptionPath) -> Response:
 @blueprint.post("/subscriptions/<subscription_id>/test", responses=answers_with({204: NO_CONTENT}, 404, 409, 503))
 def send_push_test(path: shapes.SubscriptionPath) -> Response:
     """Send a test to a browser. 204: the push service took it; 409 with the reason otherwise."""
-    services().web_push.test(current_principal().user_id, path.subscription_id)
+    with services().sink_limit:
+        services().web_push.test(current_principal().user_id, path.subscription_id)
     return Response(status=204)
 
 

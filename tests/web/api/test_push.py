@@ -57,6 +57,15 @@ def test_a_browser_belongs_to_the_user_who_used_it_last(harness: WebHarness) -> 
     assert first.request("GET", "/api/push/subscriptions").get_json()["subscriptions"] == []
 
 
+def test_tests_of_browsers_do_not_take_all_threads(harness: WebHarness) -> None:
+    api = harness.session_client(Role.REVIEWER)
+    added = api.request("POST", "/api/push/subscriptions", json=PUSH_SUBSCRIPTION).get_json()
+    limit = harness.app.extensions["web.services"].sink_limit
+    with limit, limit:
+        answer = api.request("POST", f"/api/push/subscriptions/{added['id']}/test")
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "busy")
+
+
 def test_a_removed_user_leaves_no_browser(harness: WebHarness) -> None:
     api = harness.session_client(Role.REVIEWER)
     api.request("POST", "/api/push/subscriptions", json=PUSH_SUBSCRIPTION)

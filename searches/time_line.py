@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,6 +67,8 @@ class RecordedTime:
 
     def __init__(self, stretches: Sequence[RecordedStretch]) -> None:
         self.stretches = tuple(sorted(stretches, key=lambda one: one.start_s))
+        self._starts = [one.start_s for one in self.stretches]
+        self._ends = list(accumulate((one.end_s for one in self.stretches), max))
         self._positions: list[float] = []
         self.total_s = 0.0
         for one in self.stretches:
@@ -90,7 +92,8 @@ class RecordedTime:
         """Return the recorded parts of these stretches, which are a union."""
         found = []
         for stretch in wanted:
-            for one in self.stretches:
+            first, last = bisect_right(self._ends, stretch.start_s), bisect_left(self._starts, stretch.end_s)
+            for one in self.stretches[first:last]:
                 start_s, end_s = max(stretch.start_s, one.start_s), min(stretch.end_s, one.end_s)
                 if start_s < end_s:
                     found.append(RecordedStretch(start_s, end_s, one.recording_token))

@@ -109,6 +109,7 @@ class VisionChild:
         self._state = ChildState.OFF
         self._is_stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._ending: threading.Thread | None = None  # the last one that stop() has ended
 
     # ---- any thread ------------------------------------------------------------------------------
 
@@ -117,18 +118,19 @@ class VisionChild:
         with self._lock:
             if self._thread is not None:
                 return
-            self._is_stopping.clear()
             self._state = ChildState.RESTARTING
-            self._thread = threading.Thread(target=self._serve, name=f"{self._name}-writer", daemon=True)
+            name = f"{self._name}-writer"
+            self._thread = threading.Thread(target=self._serve, args=(self._ending,), name=name, daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
         """End the process within two seconds. May be called twice."""
         with self._lock:
             thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        self._is_stopping.set()
+            if thread is None:
+                return
+            self._ending = thread
+            self._is_stopping.set()
         self.outbox.wake()
         thread.join(2 * _STOP_S)
         if thread.is_alive():  # it writes to a process that does not read
@@ -178,7 +180,13 @@ class VisionChild:
 
     # ---- the thread that writes ------------------------------------------------------------------
 
-    def _serve(self) -> None:
+    def _serve(self, before: threading.Thread | None) -> None:
+        if before is not None:  # a process that is slow to end: two threads would write to two processes
+            before.join()
+        with self._lock:
+            if self._thread is not threading.current_thread():  # stopped meanwhile
+                return
+            self._is_stopping.clear()
         backoff = Backoff(first_s=_FIRST_PAUSE_S, longest_s=_LONGEST_PAUSE_S, healthy_after_s=_HEALTHY_S)
         while not self._is_stopping.is_set():
             began_s = self._clock.monotonic_s()

@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from core.clock import SystemClock
 from core.settings import ROOT
-from media.process import Spawner
+from media.process import Spawner, SupervisedProcess
 from motion import child as child_module
 from motion.child import PACKAGES, ChildListener, VisionChild, is_available
 from motion.outbox import Outbox
@@ -203,3 +204,30 @@ def test_a_missing_package_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not is_available()
     monkeypatch.setattr(child_module, "find_spec", lambda name: object())
     assert is_available()
+
+
+def test_a_start_waits_for_the_end_of_a_slow_process(
+    spawner: Spawner, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child_module, "_STOP_S", 0.05)
+    stop = SupervisedProcess.stop
+    ended: list[str] = []
+
+    def stop_slowly(process: SupervisedProcess, grace_s: float = 0.0) -> None:
+        nonlocal ended
+        is_writer = threading.current_thread().name == "vision-writer"
+        time.sleep(1.0 if is_writer else 0.0)
+        stop(process, grace_s)
+        ended += ["process"] if is_writer else []
+
+    monkeypatch.setattr(SupervisedProcess, "stop", stop_slowly)
+    child = VisionChild(spawner, SystemClock(), heard, command=FAKE)
+    child.start()
+    until(heard.has_started.is_set)
+    heard.has_started.clear()
+    child.stop()
+    child.start()
+    until(heard.has_started.is_set)
+    assert ended == ["process"]
+    assert len([one for one in spawner.running() if one.name == "vision"]) == 1
+    child.stop()

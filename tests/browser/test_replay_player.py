@@ -309,7 +309,7 @@ def test_the_modal_player_replaces_the_session_of_the_page(single: tuple[App, in
     row = page.locator("#results tr").first.get_by_role("button")
     page.evaluate(
         """window.problems = []; document.addEventListener('replay-phase', (event) => {
-          if (event.detail === 'problem') window.problems.push(event.target.innerText); })"""
+          if (event.detail === 'problem') setTimeout(() => window.problems.push(event.target.innerText), 100); })"""
     )
     for _ in range(2):
         row.click()

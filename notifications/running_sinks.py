@@ -207,7 +207,7 @@ class RunningSinks:
 
 
 class _Held(Sink):
-    """The push sink, which others use, too: a queue that ends does not close it."""
+    """The push sink, which sends tests of users, too. The end of its queue ends what it sends now."""
 
     def __init__(self, push: Sink) -> None:
         self._push = push
@@ -216,7 +216,7 @@ class _Held(Sink):
         self._push.send(notice)
 
     def close(self) -> None:
-        pass
+        self._push.close()
 
 
 def _off() -> Outcome:

@@ -30,6 +30,7 @@ _GONE = frozenset({404, 410})
 _LATER = frozenset({408, 425, 429})
 _PAUSE_S = 60.0  # of a push service that names no time
 _KEPT_NOTICES = 500
+_TURN_S = 16.0  # for the browsers of one user, since all users share one queue
 
 _NoticeKey = tuple[int, int | None, bool]
 
@@ -48,6 +49,8 @@ class WebPush:
         self._lock = threading.Lock()
         self._paused_until_s: dict[str, float] = {}
         self._reached: OrderedDict[_NoticeKey, set[int]] = OrderedDict()
+        self._late_until_s: dict[int | None, float] = {}  # users whose browsers took more than a turn
+        self._closings = 0
 
     # the browsers of a user
 
@@ -88,16 +91,21 @@ class WebPush:
     # the sink
 
     def send(self, notice: Notice) -> None:
-        """Send a notice to all browsers of its user. Browsers that have it already are left out in another try."""
+        """Send a notice to all browsers of its user. Browsers that have it already are left out in another try.
+
+        A user whose push services are slower than a turn waits for a minute, so that others get theirs.
+        """
         browsers = self._store.of_user(notice.user_id)
         if not browsers:
             raise SinkError("no_browser", "No browser of this user has notifications switched on.", is_final=True)
+        closings, ends_s = self._closings, self._turn_of(notice.user_id)
         reached = self._reached_by(notice)
         problems: list[SinkError] = []
         failed_hosts: dict[str, SinkError] = {}
         for browser in browsers:
             if browser.id in reached:
                 continue
+            self._refuse_late(notice.user_id, closings, ends_s)
             host = _host_of(browser)
             try:
                 if host in failed_hosts:  # another wait for the same server would delay the other browsers
@@ -117,7 +125,8 @@ class WebPush:
             raise SinkError(problems[0].code, problems[0].detail, is_final=True)
 
     def close(self) -> None:
-        """End a running request. May be called twice."""
+        """End a running request, and the `send` to which it belongs. May be called twice."""
+        self._closings += 1
         self._services.close()
 
     # inside
@@ -173,6 +182,25 @@ class WebPush:
                 self._paused_until_s.pop(endpoint.host, None)
                 return
         raise SinkError("busy", "The push service takes no messages now.", retry_after_s=left_s)
+
+    def _turn_of(self, user_id: int | None) -> float:
+        """Return the end of a user's turn. Raise SinkError if the last one took too long."""
+        now_s = self._clock.monotonic_s()
+        with self._lock:
+            wait_s = self._late_until_s.get(user_id, 0.0) - now_s
+            if wait_s <= 0:
+                self._late_until_s.pop(user_id, None)
+                return now_s + _TURN_S
+        raise SinkError("busy", "The push services of this user answer too late.", retry_after_s=wait_s)
+
+    def _refuse_late(self, user_id: int | None, closings: int, ends_s: float) -> None:
+        """Raise SinkError after a user's turn, or if the sink was closed meanwhile."""
+        if self._closings != closings:
+            raise SinkError("interrupted", "The app ended before the notice was sent.")
+        if self._clock.monotonic_s() >= ends_s:
+            with self._lock:
+                self._late_until_s[user_id] = self._clock.monotonic_s() + _PAUSE_S
+            raise SinkError("busy", "The push services of this user answer too late.", retry_after_s=_PAUSE_S)
 
     def _reached_by(self, notice: Notice) -> set[int]:
         """Return the ids of the browsers that have a notice. It is empty at the first try."""

@@ -21,6 +21,7 @@ from notifications.push_services import PushServices
 from notifications.push_store import PushStore
 from notifications.sinks import SinkError
 from notifications.web_push import WebPush
+from tables.accounts import UserRow
 from tests.hand_clock import HandClock
 from tests.notifications.pretend_push_service import PretendBrowser, PretendPushService, pretend_push_service
 from tests.notifications.push_parts import HOLDER, NOW, HeldVault, draft_of, event_of, notice_of
@@ -305,18 +306,63 @@ def test_a_service_with_a_wrong_certificate_gets_no_message(
     assert service.messages == []
 
 
+def test_slow_push_services_of_one_user_leave_time_for_others(
+    push: WebPush,
+    service: PretendPushService,
+    database: Database,
+    clock: HandClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    with database.write() as session:
+        session.add(
+            UserRow(
+                id=2,
+                name="Ben",
+                name_key="ben",
+                password_hash="-",
+                role="viewer",
+                created_at=NOW,
+                password_changed_at=NOW,
+            )
+        )
+
+    def take(path: str, *_: object) -> tuple[int, dict[str, str]]:
+        asked.append(path)
+        clock.move(seconds=9)
+        return 201, {}
+
+    monkeypatch.setattr(service, "take", take)
+    for name in ("a", "b", "c"):
+        browser_of(push, service, name=name)
+    for _ in range(2):
+        with pytest.raises(SinkError, match="answer too late") as late:
+            push.send(notice_of())
+        assert not late.value.is_final
+        assert late.value.retry_after_s == 60
+    push.subscribe(2, draft_of(PretendBrowser(), service.address("other")))
+    push.send(replace(notice_of(), user_id=2, rule_id=9))
+    clock.move(seconds=60)
+    push.send(notice_of())
+    assert asked == ["/push/a", "/push/b", "/push/other", "/push/c"]
+
+
+@pytest.mark.parametrize(("browsers", "code"), [(1, "unreachable"), (2, "interrupted")])
 def test_closing_ends_a_request_that_gets_no_answer(
-    push: WebPush, service: PretendPushService, monkeypatch: pytest.MonkeyPatch
+    browsers: int, code: str, push: WebPush, service: PretendPushService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_asked, may_answer = threading.Event(), threading.Event()
+    asked: list[str] = []
 
-    def take(*_: object) -> tuple[int, dict[str, str]]:
+    def take(path: str, *_: object) -> tuple[int, dict[str, str]]:
+        asked.append(path)
         is_asked.set()
         may_answer.wait()
         return 201, {}
 
     monkeypatch.setattr(service, "take", take)
-    browser_of(push, service)
+    for name in ("a", "b")[:browsers]:
+        browser_of(push, service, name=name)
     problems: list[SinkError] = []
 
     def send() -> None:
@@ -332,7 +378,8 @@ def test_closing_ends_a_request_that_gets_no_answer(
         push.close()
         until(lambda: not thread.is_alive())
     may_answer.set()
-    assert [error.code for error in problems] == ["unreachable"]
+    assert [error.code for error in problems] == [code]
+    assert len(asked) == 1
 
 
 def test_a_new_encryption_key_finds_the_secrets_of_web_push(

@@ -94,9 +94,14 @@ class RunningSinks:
             return SinkState() if entry is None or entry.queue is None else entry.queue.state()
 
     def set(self, sink: StoredSink) -> None:
-        """Add a sink, or replace it by one with other settings. Deliveries that wait go to the new one."""
+        """Add a sink, or replace it by one with other settings. Deliveries that wait go to the new one.
+
+        An MQTT sink with other topics takes back what it has announced, if it is connected.
+        """
         with self._lock:
             old = self._entries.pop(sink.id, None)
+            if old is not None and _place(old.sink) != _place(sink):
+                _take_back(old)
             waiting = self._end(old)
             queue = self._queue_of(sink)
             self._entries[sink.id] = _Entry(sink, queue)
@@ -110,8 +115,8 @@ class RunningSinks:
         """End a sink. An MQTT sink takes back what it has announced, if it is connected."""
         with self._lock:
             entry = self._entries.pop(sink_id, None)
-            if entry is not None and entry.queue is not None and isinstance(entry.queue.sink, MqttSink):
-                entry.queue.sink.take_back()
+            if entry is not None:
+                _take_back(entry)
             waiting = self._end(entry)
         for one in waiting:
             self._courier.finish(one, _off())
@@ -217,6 +222,19 @@ class _Held(Sink):
 
     def close(self) -> None:
         self._push.close()
+
+
+def _place(sink: StoredSink) -> tuple[str, int, str, bool] | None:
+    """Return what tells apart the topics of an MQTT sink; None for other sinks."""
+    if not isinstance(sink.settings, MqttSettings):
+        return None
+    mqtt = sink.settings
+    return mqtt.host, mqtt.port, mqtt.base_topic, mqtt.with_home_assistant
+
+
+def _take_back(entry: _Entry) -> None:
+    if entry.queue is not None and isinstance(entry.queue.sink, MqttSink):
+        entry.queue.sink.take_back()
 
 
 def _off() -> Outcome:

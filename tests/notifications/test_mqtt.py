@@ -170,6 +170,18 @@ def test_a_removed_channel_and_camera_are_taken_back(telling: Telling, shared: B
         assert heard.of(f"{base}/status") == b"offline"
 
 
+def test_other_topics_leave_nothing_at_the_old_ones(telling: Telling, shared: Broker, base: str) -> None:
+    sink = add_sink(telling, shared.port, base_topic=base, with_home_assistant=True)
+    with listening(shared.port, f"{base}/#", "homeassistant/device/#") as heard:
+        until(lambda: heard.of(f"{base}/1/1/motion") == b"OFF")
+        until(lambda: heard.of(f"homeassistant/device/{base}_1/config"))
+        settings = MqttSettings("127.0.0.1", shared.port, base_topic=f"{base}/other", with_home_assistant=False)
+        telling.manager.change_sink(sink, SinkChange(settings=settings))
+        until(lambda: heard.of(f"{base}/other/1/1/motion") == b"OFF")
+        until(lambda: heard.of(f"{base}/1/1/motion") == b"")
+        until(lambda: heard.of(f"homeassistant/device/{base}_1/config") == b"")
+
+
 def test_a_camera_that_is_removed_while_the_app_runs_is_taken_back(telling: Telling, shared: Broker, base: str) -> None:
     add_sink(telling, shared.port, base_topic=base, with_home_assistant=True)
     with listening(shared.port, f"{base}/#", "homeassistant/device/#") as heard:

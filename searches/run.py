@@ -50,6 +50,7 @@ _USUAL_KEY_FRAME_BYTES = 100_000
 _USUAL_KEY_FRAME_S = 0.05
 _LONGEST_KEY_FRAME_S = 2.0
 _NOTED_EVERY_S = 0.5
+_NOTED_SHARE = 20  # counting the results reads all looks: at most one part in so many of the time
 _ATTEMPTS = 2  # of a search for a lasting change, whose probes a crash loses
 
 
@@ -89,7 +90,7 @@ class SearchRun:
         self._hits = Hits()
         self._changed: ChangedSearch | None = None
         self._known = _Known()
-        self._noted_s = float("-inf")
+        self._note_from_s = float("-inf")
         self._has_begun = False
         self._problem: Problem | None = None  # of an answer that is incomplete
         self.pace = Pace()
@@ -129,11 +130,10 @@ class SearchRun:
             self.note(is_final=True)
 
     def note(self, *, is_final: bool = False) -> None:
-        """Make the present results and progress visible, at most twice a second."""
-        now_s = self._context.clock.monotonic_s()
-        if not is_final and now_s - self._noted_s < _NOTED_EVERY_S:
+        """Make the present results and progress visible, at most twice a second, and less often for many looks."""
+        began_s = self._context.clock.monotonic_s()
+        if not is_final and began_s < self._note_from_s:
             return
-        self._noted_s = now_s
         total_s, looked_s = self._recorded.total_s, self._looked.length_s()
         results = self._hits.results()
         if self._changed is not None:
@@ -141,6 +141,8 @@ class SearchRun:
         reader = self._reader
         progress = SearchProgress(min(looked_s, total_s), total_s, reader.key_frames, reader.received_bytes)
         self._known = replace(self._known, results=results, progress=progress)
+        now_s = self._context.clock.monotonic_s()
+        self._note_from_s = now_s + max(_NOTED_EVERY_S, _NOTED_SHARE * (now_s - began_s))
 
     def _begin(self) -> tuple[SearchState, Problem | None]:
         is_about_movement = self._draft.kind is SearchKind.MOVED

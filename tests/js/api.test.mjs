@@ -37,6 +37,13 @@ test('a request without a body has no Content-Type', async () => {
   assert.equal(asked[0]?.init.headers, undefined);
 });
 
+test('the start of a playback waits for a slow recorder', async (context) => {
+  const { api } = apiWith(() => json({ stream_id: 'replay1' }, { status: 201 }));
+  const timeout = context.mock.method(AbortSignal, 'timeout');
+  await api.startPlayback({ cameraId: 1, recordingToken: 'Rec1', time: new Date(0), accept: ['h264'] });
+  assert.deepEqual(timeout.mock.calls[0]?.arguments, [60_000]);
+});
+
 test('an error has the code, fields and delay of the problem document', async () => {
   const body = { code: 'invalid_request', detail: 'host: no', errors: [{ field: 'host', message: 'no' }] };
   const { api } = apiWith(() => json(body, { status: 400, headers: { 'Retry-After': '7' } }));

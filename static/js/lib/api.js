@@ -219,7 +219,8 @@ export class Api {
       quality,
       key_frames_only: keyFramesOnly,
     };
-    return this.#http.json('POST', `${this.#addresses.playback}/start`, body);
+    // Slow recorders take many seconds for the address of a recording.
+    return this.#http.json('POST', `${this.#addresses.playback}/start`, body, { timeoutMs: 60_000 });
   }
 
   /** @param {string} streamId @param {Date} time @param {Partial<ReplayWanted>} [wanted] @returns {Promise<SoughtPlayback>} */

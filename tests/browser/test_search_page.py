@@ -211,7 +211,7 @@ def test_problems_are_told_with_what_helps(app: App, camera_id: int, open_page: 
     expect(page.locator("#problem")).to_be_hidden()
     for fields, words in (
         ({"waits_for": "turn"}, "Another search runs."),
-        ({"state": "running", "waits_for": "recorder"}, "people come first"),
+        ({"state": "running", "waits_for": "recorder"}, "users come first"),
         (
             {
                 "state": "running",

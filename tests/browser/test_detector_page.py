@@ -21,6 +21,7 @@ def test_a_model_is_chosen_and_tried_on_a_file(empty_app: App, open_page: Open, 
     page = watched.page
     expect(page.locator("#models-none")).to_be_visible()
     expect(page.locator("#install-command")).to_have_text("make detector")
+    expect(page.get_by_role("button", name="Try")).to_be_hidden()
     folder = empty_app.folder / "data" / "models"
     folder.mkdir()
     (folder / "mine.onnx").write_bytes(made_models.yolox())

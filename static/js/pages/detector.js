@@ -52,6 +52,7 @@ function show(detector) {
   byId('install', HTMLElement).hidden = detector.is_installed && detector.models.length > 0;
   setText(byId('install-command', HTMLElement), detector.install_command);
   byId('models-none', HTMLElement).hidden = detector.models.length > 0;
+  byId('trial-part', HTMLElement).hidden = !detector.models.length;
   byId('none', HTMLElement).hidden = !detector.model || detector.models.some(({ name }) => name === detector.model);
   showModels(detector);
   byId('detector', HTMLElement).setAttribute('aria-busy', 'false');

@@ -1,7 +1,7 @@
 """From judged pictures of one channel to movements that begin and end. It has neither threads nor a clock.
 
-- A key frame with motion is a hit. The frames before it then tell the beginning of the movement, or that there is
-  none. A movement may have begun just before the hit, so the question is asked once more, with the frames after it.
+- A key frame with motion is a hit. The process then looks for the beginning of the movement in the frames before the
+  hit. A movement may have begun just before the hit, so the app asks once more, with the frames after the hit.
   If the frames are gone, the next key frame must confirm the hit.
 - Where every picture is judged, two of three pictures with motion are a movement.
 - A movement ends after two pictures and five seconds without motion. It ends with the last picture that shows it.

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from core.allowed_addresses import allowed_addresses
 from media.process import Spawner
 from tests.quick_statements import shared_compiled_statements
+from tests.simulator.process import Makes
 
 # Property tests judge behaviour; a busy machine may take long to make an example.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -167,3 +168,11 @@ def spawner() -> Iterator[Spawner]:
     spawner.start()
     yield spawner
     spawner.stop()
+
+
+@pytest.fixture(scope="session")
+def recorders(cache_dir: Path) -> Iterator[Makes]:
+    """Return the recorders of all makes, with four channels. Each starts when a test first asks for it."""
+    started = Makes(cache_dir, channels=4)
+    yield started
+    started.stop()

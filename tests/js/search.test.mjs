@@ -178,7 +178,7 @@ test('overlapping recordings count once', () => {
 // ── Words ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 test('a state says what goes on, and for what a search waits', () => {
-  assert.match(text.stateWords(search({ state: 'estimating' })).title, /Reads what is known/);
+  assert.match(text.stateWords(search({ state: 'estimating' })).title, /Reads the known recordings/);
   assert.match(text.stateWords(search({ state: 'estimating', waits_for: 'turn' })).text, /Another search runs/);
   const busy = search({ waits_for: 'recorder', problem: { code: 'replay_limit', detail: 'taken' } });
   assert.match(text.stateWords(busy).text, /users come first/);

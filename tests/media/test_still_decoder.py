@@ -28,14 +28,6 @@ CODECS = ("h264", "hevc")
 
 
 @pytest.fixture
-def spawner() -> Iterator[Spawner]:
-    made = Spawner()
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
 def decoder(spawner: Spawner) -> Iterator[StillDecoder]:
     made = StillDecoder(spawner, find_ffmpeg, SystemClock())
     yield made

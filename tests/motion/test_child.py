@@ -48,14 +48,6 @@ class Heard(ChildListener):
 
 
 @pytest.fixture
-def spawner() -> Iterator[Spawner]:
-    made = Spawner()
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
 def heard() -> Heard:
     return Heard()
 
@@ -216,7 +208,7 @@ def test_a_start_waits_for_the_end_of_a_slow_process(
     def stop_slowly(process: SupervisedProcess, grace_s: float = 0.0) -> None:
         nonlocal ended
         is_writer = threading.current_thread().name == "vision-writer"
-        time.sleep(1.0 if is_writer else 0.0)
+        time.sleep(1.0 if is_writer else 0.0)  # the process is slow to end
         stop(process, grace_s)
         ended += ["process"] if is_writer else []
 

@@ -15,7 +15,7 @@ from objects.records import ModelUnusable
 
 
 class TalkingSpawner(Spawner):
-    """Its processes have said much more than anybody reads, and have ended."""
+    """Its processes have written more than the app reads, and have ended. Only their output matters here."""
 
     def spawn(self, *_: Any, stdout: Callable[[bytes], None], **__: Any) -> SupervisedProcess:  # type: ignore[override]
         for _number in range(5000):

@@ -14,21 +14,6 @@ from tests.pictures.simulated_camera import PicturesHarness
 from tests.simulator.process import Makes
 
 
-@pytest.fixture(scope="session")
-def recorders(cache_dir: Path) -> Iterator[Makes]:
-    started = Makes(cache_dir, channels=4)
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-def spawner() -> Iterator[Spawner]:
-    made = Spawner()
-    made.start()
-    yield made
-    made.stop()
-
-
 @pytest.fixture
 def open_pictures(recorders: Makes, tmp_path: Path, spawner: Spawner) -> Iterator[Callable[..., PicturesHarness]]:
     """Return a function that opens a picture manager over the recorder of a make."""

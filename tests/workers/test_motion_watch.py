@@ -103,6 +103,7 @@ class Work:
 
     def __post_init__(self) -> None:
         cameras = self.watching.cameras
+        # One camera of these tests is away, which the shared stand-in cannot be.
         cameras.stream_source = self._source  # type: ignore[method-assign]
         self.worker = MotionWatch(
             self.watching.manager, cameras, self.gateway, self.ptz, self.recording, self.watching.clock

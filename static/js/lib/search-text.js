@@ -46,7 +46,11 @@ export function stateWords(search) {
   switch (search.state) {
     case 'estimating':
       if (search.waits_for === 'turn') return { title: 'Waits for its turn', text: TURN, tone: 'busy' };
-      return { title: 'Reads what is known', text: 'The server looks up the recordings and the events of this range.', tone: 'busy' };
+      return {
+        title: 'Reads the known recordings',
+        text: 'The server looks up the recordings and the events of this range.',
+        tone: 'busy',
+      };
     case 'running':
       if (search.waits_for === 'turn') return { title: 'Waits for its turn', text: TURN, tone: 'busy' };
       if (search.waits_for === 'recorder') return { title: 'Waits for the recorder', text: recorderText(search), tone: 'busy' };

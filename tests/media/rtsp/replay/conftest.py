@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.patience import until
 from tests.simulator.process import Makes, Simulator
-
-
-@pytest.fixture(scope="session")  # files of other packages run between those of this one
-def recorders(cache_dir: Path) -> Iterator[Makes]:
-    started = Makes(cache_dir, channels=4)
-    yield started
-    started.stop()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
@@ -57,10 +58,10 @@ class SearchWorker:
         self._thread: threading.Thread | None = None
         self._cleaned_s = float("-inf")
 
-    def start(self) -> None:
-        """Let the searches of an earlier run of the app fail, and start the thread."""
+    def start(self, camera_ids: Collection[int]) -> None:
+        """Let the searches of these cameras fail, which are those of an earlier run of the app. Start the thread."""
         if self._thread is None:
-            self._store.fail_unfinished(APP_ENDED, self._clock.now_utc())
+            self._store.fail_unfinished(APP_ENDED, self._clock.now_utc(), camera_ids)
             self._is_stopping = False
             self._thread = threading.Thread(target=self._serve, name="searches", daemon=True)
             self._thread.start()
@@ -118,9 +119,15 @@ class SearchWorker:
     def end_camera(self, camera_id: int, problem: Problem) -> None:
         """End the searches of a camera that was removed, or is another device now."""
         with self._lock:
-            ids = [job.search.id for job in self._jobs.values() if job.run.camera_id == camera_id]
-        for search_id in ids:
-            self.end(search_id, SearchState.FAILED, problem)
+            jobs = [job for job in self._jobs.values() if job.run.camera_id == camera_id]
+        for job in jobs:  # first, because the database may be away
+            job.run.interrupt()
+        for job in jobs:
+            self.end(job.search.id, SearchState.FAILED, problem)
+
+    def adopt_camera(self, camera_id: int) -> None:
+        """Let the searches fail that the last owner of a camera has left unfinished."""
+        self._store.fail_unfinished(APP_ENDED, self._clock.now_utc(), [camera_id])
 
     def note_look(self, search_id: int) -> None:
         """The page of the search's user has looked at it."""

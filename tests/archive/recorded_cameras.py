@@ -32,12 +32,12 @@ from core.secrets import Secret
 from database import Database
 from media.rtsp.gateway import RtspGateway
 from media.units import UnitSink
-from onvif_manager import OnvifManager
 from tables import CameraRow
 from tests.archive.collecting import DESCRIPTION, CollectingTarget, CollectingTargets, frame
 from tests.archive.hand_events import HandEvents
 from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S, until
+from tests.placement.owning import OwningCameras
 from tests.prepared_database import prepared
 
 MAIN = StreamKey(1, 1, RecordedQuality.MAIN)
@@ -91,7 +91,7 @@ class HandGateway(RtspGateway):
         return [feed for feed in self.feeds if not feed.is_closed]
 
 
-class HandCameras(OnvifManager):
+class HandCameras(OwningCameras):
     """Two cameras with two channels each, of which channel 2 has no sub stream."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -26,6 +26,7 @@ from events.log_query import EventQuery
 from notifications.courier import Courier, CourierParts, Waiting
 from notifications.delivery_store import DeliveryStore
 from notifications.dispatcher import Decision, Dispatcher
+from notifications.losses import Loss
 from notifications.outgoing import Outgoing
 from notifications.records import (
     Delivery,
@@ -253,6 +254,7 @@ class NotificationManager:
                 self._looked_s = float("-inf")
         self._sinks.show(result.changes)
         self._deliver(self._allowed(result.decisions))
+        self._log_losses(result.losses)
         next_s = self._looked_s + _LOOKS_EVERY_S
         if result.next_s is not None:
             next_s = min(next_s, result.next_s)
@@ -333,6 +335,26 @@ class NotificationManager:
         for delivery, (_, event) in zip(stored, wanted, strict=True):
             self._sinks.put(Waiting(delivery, event, now_s))
         return stored
+
+    def _log_losses(self, losses: Sequence[Loss]) -> None:
+        """Write to the log of deliveries how many events were too many for a rule."""
+        allowed = {decision.rule.id for decision in self._allowed(Decision(loss.rule, loss.event) for loss in losses)}
+        lost = [
+            replace(
+                self._delivery(Decision(loss.rule, loss.event), sink),
+                state=DeliveryState.DROPPED,
+                code="too_many_events",
+                detail=f"Too many events came at a time: this rule has left out {loss.count}.",
+            )
+            for loss in losses
+            if loss.rule.id in allowed
+            for sink in self.sinks_of(loss.rule)
+            if sink.is_on
+        ]
+        try:
+            self._deliveries.add(lost)
+        except AppError as error:
+            log.warning("the log of notifications could not be written (%s)", error.code)
 
     def _delivery(self, decision: Decision, sink: StoredSink) -> Delivery:
         rule, event = decision.rule, decision.event

@@ -110,9 +110,13 @@ class SearchStore:
             session.flush()
             return _search(row)
 
-    def fail_unfinished(self, problem: Problem, now: datetime, camera_ids: Collection[int]) -> None:
-        """Let the unfinished searches of these cameras fail."""
+    def fail_unfinished(
+        self, problem: Problem, now: datetime, camera_ids: Collection[int], *, before: datetime | None = None
+    ) -> None:
+        """Let the unfinished searches of these cameras fail, or those of them that were made before this time."""
         wanted = select(SearchRow).where(SearchRow.state.in_(_UNFINISHED), SearchRow.camera_id.in_(camera_ids))
+        if before is not None:
+            wanted = wanted.where(SearchRow.created_at < before)
         with self._database.write() as session:
             for row in session.scalars(wanted):
                 row.state, row.ended_at = SearchState.FAILED.value, now

@@ -33,7 +33,7 @@ class Announcer:
             self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="placement")
 
     def stop(self) -> None:
-        """Tell what is waiting, and end the threads when their callbacks return."""
+        """Take no more news. The threads tell those that wait, and end then."""
         threads, self._threads = self._threads, None
         if threads is not None:
             threads.shutdown(wait=False)
@@ -49,16 +49,17 @@ class Announcer:
                 self._news[camera_id] = deque([is_gained])
                 self._threads.submit(self._tell, camera_id)
 
-    def untold(self, camera_ids: Collection[int]) -> set[int]:
-        """Return those of the cameras whose callbacks wait or run."""
-        with self.told:
-            return {camera_id for camera_id in camera_ids if camera_id in self._news}
+    def wait_told(self, camera_ids: Collection[int] | None, timeout_s: float) -> set[int]:
+        """Wait until the callbacks of these cameras, or of all, have returned. Return those whose callbacks still run.
 
-    def wait_told(self, camera_ids: Collection[int], timeout_s: float) -> set[int]:
-        """Wait until the callbacks of these cameras have returned. Return the cameras whose callbacks still run."""
+        It may not be called from a callback.
+        """
         with self.told:
-            self.told.wait_for(lambda: not self.untold(camera_ids), timeout_s)
-            return self.untold(camera_ids)
+            self.told.wait_for(lambda: not self._untold(camera_ids), timeout_s)
+            return self._untold(camera_ids)
+
+    def _untold(self, camera_ids: Collection[int] | None) -> set[int]:
+        return set(self._news) if camera_ids is None else {it for it in camera_ids if it in self._news}
 
     def _tell(self, camera_id: int) -> None:
         while True:

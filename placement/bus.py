@@ -1,7 +1,7 @@
 """News between nodes: "the cameras changed", "the accounts changed". A topic has no content; a receiver reads again.
 
 A node reads counters twice a second.
-A callback may be called without a change: after a lost connection the node cannot know what it missed.
+A callback may be called without a change: a node that was disconnected may have missed news.
 """
 
 from __future__ import annotations

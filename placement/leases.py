@@ -119,6 +119,10 @@ class LeasePlacement(Placement):
     def on_lost(self, callback: CameraCallback) -> None:
         self._announcer.lost.append(callback)
 
+    def wait_told(self, timeout_s: float) -> bool:
+        """Wait until all callbacks have returned. Return False if some still run after `timeout_s`."""
+        return not self._announcer.wait_told(None, timeout_s)
+
     def spare_watched(self, watched: Watched) -> None:
         """Give back cameras without viewers first."""
         self._watched = watched

@@ -82,7 +82,7 @@ def decide(
 
 
 def _is_free(situation: Situation, camera: CameraLease, me: str, *, may_take_over: bool) -> bool:
-    """True if the node may claim the camera: nobody owns it, or the node has lost it and its row still names it."""
+    """True if the node may claim the camera: it has no owner, or its row names this node, which has lost it."""
     if not situation.nodes[me].may_own(camera):
         return False
     if camera.node is None or camera.node == me:

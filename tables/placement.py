@@ -37,7 +37,8 @@ class CameraStateRow(Base):
     """The state of a camera, as its owner wrote it last.
 
     `refused_until`: the device has refused the password, and no node tries it before. `refused_box` names the stored
-    password that was refused, `refused_logins` the number of refused logins.
+    password that was refused, `refused_logins` the number of refused logins, `refused_of_place` the number of all refused
+    logins at the device's address.
     """
 
     __tablename__ = "camera_states"
@@ -51,6 +52,7 @@ class CameraStateRow(Base):
     written_at: Mapped[float] = mapped_column(Float)
     refused_until: Mapped[float | None] = mapped_column(Float)
     refused_logins: Mapped[int] = mapped_column(Integer, default=0)
+    refused_of_place: Mapped[int] = mapped_column(Integer, default=0)
     refused_box: Mapped[str] = mapped_column(String(32), default="")
 
 

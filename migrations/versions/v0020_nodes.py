@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.Column("written_at", sa.Float(), nullable=False),
         sa.Column("refused_until", sa.Float()),
         sa.Column("refused_logins", sa.Integer(), nullable=False),
+        sa.Column("refused_of_place", sa.Integer(), nullable=False),
         sa.Column("refused_box", sa.String(32), nullable=False),
         sa.ForeignKeyConstraint(
             ["camera_id"], ["cameras.id"], name="fk_camera_states_camera_id_cameras", ondelete="CASCADE"

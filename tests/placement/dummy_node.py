@@ -28,7 +28,7 @@ SAMPLE_S = 0.05
 
 @dataclass
 class Orders:
-    """What a dummy node shall do. `clock_h`: hours by which its wall clock is ahead."""
+    """The task of a dummy node. `clock_h`: hours by which its wall clock is ahead."""
 
     database: str
     folder: str

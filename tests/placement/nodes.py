@@ -19,7 +19,7 @@ from placement.records import NodeIdentity
 from placement.store import NodeStore
 from tables import CameraRow
 from tests.hand_clock import HandClock
-from tests.patience import until
+from tests.patience import LIMIT_S
 
 LEASE_S = 6.0
 
@@ -63,9 +63,6 @@ class Told:
     def lost(self, camera_id: int) -> None:
         self.news.append(("lost", camera_id))
 
-    def owned(self) -> set[int]:
-        return {camera_id for camera_id, what in {it: what for what, it in self.news}.items() if what == "gained"}
-
     def of(self, kind: str) -> list[int]:
         return sorted(camera_id for what, camera_id in self.news if what == kind)
 
@@ -97,7 +94,8 @@ class HandNode:
         folder.mkdir(exist_ok=True)
         self.incarnation = Incarnation(folder)
         self.identity = NodeIdentity(name, f"127.0.0.1:{5000 + ord(name[0])}", LEASE_S, capacity=capacity)
-        self.placement = LeasePlacement(self.store, self.identity, clock, StillBus(database), self.incarnation, vitals)
+        self.bus = StillBus(database)
+        self.placement = LeasePlacement(self.store, self.identity, clock, self.bus, self.incarnation, vitals)
         self.placement.on_gained(self.told.gained)
         self.placement.on_lost(self.told.lost)
 
@@ -115,7 +113,7 @@ class HandNode:
         return wait_s
 
     def settle(self) -> None:
-        until(lambda: self.told.owned() == set(self.placement.owned()), what="the end of the callbacks")
+        assert self.placement.wait_told(LIMIT_S)
 
     def ids(self) -> list[int]:
         return sorted(self.placement.owned())

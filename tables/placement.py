@@ -37,8 +37,8 @@ class CameraStateRow(Base):
     """The state of a camera, as its owner wrote it last.
 
     `refused_until`: the device has refused the password, and no node tries it before. `refused_box` names the stored
-    password that was refused, `refused_logins` the number of refused logins, `refused_of_place` the number of all refused
-    logins at the device's address.
+    password that was refused, `refused_logins` the number of its refused logins, `refused_of_place` the number of all
+    refused logins at the device's address.
     """
 
     __tablename__ = "camera_states"

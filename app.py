@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def check_accounts(settings: Settings) -> None:
     """Raise SettingsError if other machines could reach the app and there is no account. wiring.py checks again."""
-    if settings.is_loopback:
+    if settings.is_loopback or settings.database_place != settings.database_file:  # PostgreSQL: the worker asks it
         return
     try:
         with contextlib.closing(sqlite3.connect(f"{settings.database_file.as_uri()}?mode=ro", uri=True)) as database:

@@ -112,6 +112,7 @@ PACKAGE_OF = {
     "export_manager": "exports",
     "search_manager": "searches",
     "ptz_manager": "ptz",
+    "database_dialects": "database",
     "migrations": "database",
     "tables": "database",
 }

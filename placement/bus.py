@@ -1,6 +1,6 @@
 """News between nodes: "the cameras changed", "the accounts changed". A topic has no content; a receiver reads again.
 
-A node reads counters twice a second.
+On PostgreSQL a node listens to NOTIFY on a connection of its own. Otherwise it reads counters twice a second.
 A callback may be called without a change: a node that was disconnected may have missed news.
 """
 
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.backoff import growing_wait_s
@@ -22,6 +22,7 @@ from tables import ChangeRow
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.5
+_CHANNEL = "viewer_changes"
 _LONGEST_RETRY_S = 5.0
 _STOP_S = 5.0
 
@@ -52,6 +53,9 @@ class ChangeBus:
         """Tell all nodes of a change. If the database cannot be reached, only log: the nodes also look regularly."""
         try:
             with self._database.write() as session:
+                if self._database.dialect.can_notify:
+                    session.execute(select(func.pg_notify(_CHANNEL, topic)))
+                    return
                 counted = session.execute(
                     update(ChangeRow).where(ChangeRow.topic == topic).values(number=ChangeRow.number + 1)
                 )
@@ -77,7 +81,10 @@ class ChangeBus:
         failures = 0
         while not self._is_stopping.is_set():
             try:
-                self._poll()
+                if self._database.dialect.can_notify:
+                    self._listen()
+                else:
+                    self._poll()
                 failures = 0
             except (AppError, SQLAlchemyError, OSError) as error:
                 failures += 1
@@ -99,6 +106,14 @@ class ChangeBus:
     def _numbers(self) -> Mapping[str, int]:
         with self._database.read() as session:
             return dict(session.execute(select(ChangeRow.topic, ChangeRow.number)).all())
+
+    def _listen(self) -> None:
+        """Report changes until stop(). Raise an error if the database is lost."""
+        with self._database.listening(_CHANNEL) as listener:
+            self._report(Topic)
+            while not self._is_stopping.is_set():
+                heard = listener.heard(_POLL_S)
+                self._report([topic for topic in Topic if topic in heard])
 
     def _report(self, topics: Collection[Topic] | type[Topic]) -> None:
         for topic in topics:

@@ -149,13 +149,15 @@ class CameraStates:
 
     def _write(self, states: Mapping[int, _Written]) -> None:
         with self._lock, self._database.write() as session:
-            now = session.scalars(select(now_s(session, self._clock))).one()
+            now = session.scalars(select(now_s(self._database, self._clock))).one()
             boxes = dict(
                 session.execute(select(CameraRow.id, CameraRow.password_box).where(CameraRow.id.in_(states))).all()
             )
             rows = {
                 row.camera_id: row
-                for row in session.scalars(select(CameraStateRow).where(CameraStateRow.camera_id.in_(states)))
+                for row in session.scalars(
+                    select(CameraStateRow).where(CameraStateRow.camera_id.in_(states)).with_for_update()
+                )
             }
             for camera_id in sorted(states.keys() & boxes.keys()):
                 state, row = states[camera_id], rows.get(camera_id)
@@ -181,7 +183,7 @@ class CameraStates:
         with self._database.read() as session:
             row = session.get(CameraStateRow, camera_id)
             box = session.scalar(select(CameraRow.password_box).where(CameraRow.id == camera_id))
-            now = session.scalars(select(now_s(session, self._clock))).one()
+            now = session.scalars(select(now_s(self._database, self._clock))).one()
         if row is None or row.refused_until is None or row.refused_until <= now or box is None:
             return None
         if row.refused_box != _box_name(box):

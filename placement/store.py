@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import ColumnElement, Float, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Float, delete, func, literal, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.clock import Clock
@@ -30,10 +30,11 @@ class NameTaken(Exception):
         self.expires = expires
 
 
-def now_s(session: Session, clock: Clock) -> ColumnElement[float]:
+def now_s(database: Database, clock: Clock) -> ColumnElement[float]:
     """Return the database's clock, in seconds, as an expression. `clock`: that of this machine."""
-    if session.get_bind().dialect.name == "postgresql":
-        return func.extract("epoch", func.clock_timestamp()).cast(Float)
+    expression = database.dialect.clock_s
+    if expression is not None:
+        return literal_column(expression, Float)
     # The nodes are processes of one machine. Its monotonic clock stays right when the wall clock is set.
     return literal(clock.monotonic_s(), Float)
 
@@ -51,7 +52,7 @@ class NodeStore:
         Raise NameTaken if another incarnation holds the row, unless its lease has ended or it is `dead`.
         """
         with self._database.write() as session:
-            now = session.scalars(select(now_s(session, self._clock))).one()
+            now = session.scalars(select(now_s(self._database, self._clock))).one()
             row = session.get(NodeRow, node.name, with_for_update=True)
             if row is not None and row.incarnation not in (incarnation, dead) and _is_living(row, now):
                 raise NameTaken(row.expires)
@@ -68,7 +69,7 @@ class NodeStore:
             now = session.scalars(
                 update(NodeRow)
                 .where(NodeRow.name == node.name, NodeRow.incarnation == incarnation)
-                .values(expires=now_s(session, self._clock) + node.lease_s, lease_s=node.lease_s)
+                .values(expires=now_s(self._database, self._clock) + node.lease_s, lease_s=node.lease_s)
                 .returning(NodeRow.expires - node.lease_s)
             ).one_or_none()
             if now is None:
@@ -81,13 +82,15 @@ class NodeStore:
 
         Return id and new epoch of those that this node has now: none if its own lease has ended.
         """
+        if not cameras:
+            return {}
         with self._database.write() as session:
             is_living = (
                 select(NodeRow.name)
                 .where(
                     NodeRow.name == node.name,
                     NodeRow.incarnation == incarnation,
-                    NodeRow.expires > now_s(session, self._clock),
+                    NodeRow.expires > now_s(self._database, self._clock),
                 )
                 .exists()
             )

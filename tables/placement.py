@@ -57,7 +57,7 @@ class CameraStateRow(Base):
 
 
 class ChangeRow(Base):
-    """The number of changes of a topic (placement/bus.py)."""
+    """The number of changes of a topic, for nodes that cannot hear of them (placement/bus.py)."""
 
     __tablename__ = "changes"
 

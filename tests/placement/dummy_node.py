@@ -52,7 +52,7 @@ def main(orders: Orders) -> None:
     folder.mkdir(exist_ok=True)
     place = orders.database if "://" in orders.database else Path(orders.database)
     clock = WrongClock(orders.clock_h)
-    database = Database(place)  # type: ignore[arg-type]
+    database = Database(place)
     database.open()
     bus = ChangeBus(database)
     placement = LeasePlacement(

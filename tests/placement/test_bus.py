@@ -1,4 +1,4 @@
-"""News between processes on one SQLite file."""
+"""News between processes on one database, on both engines."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from database import Database
 from placement.bus import ChangeBus, Topic
 from tests.patience import until
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 
 
 @pytest.fixture
-def buses(tmp_path: Path) -> Iterator[tuple[ChangeBus, ChangeBus]]:
+def buses(tmp_path: Path, database_engine: str) -> Iterator[tuple[ChangeBus, ChangeBus]]:
     """The buses of two nodes, each with a database object of its own, as two processes have."""
-    databases = [Database(prepared(tmp_path / "cameras.sqlite3")) for _ in range(2)]
+    databases = [prepared_database(tmp_path / "cameras.sqlite3") for _ in range(2)]
     for database in databases:
         database.open()
     made = (ChangeBus(databases[0]), ChangeBus(databases[1]))
@@ -58,8 +58,8 @@ def test_a_failing_subscriber_does_not_keep_news_from_others(buses: tuple[Change
     until(has_heard.is_set)
 
 
-def test_changes_during_an_outage_are_reported_after_it(tmp_path: Path) -> None:
-    database = Database(prepared(tmp_path / "cameras.sqlite3"))
+def test_changes_during_an_outage_are_reported_after_it(tmp_path: Path, database_engine: str) -> None:
+    database = prepared_database(tmp_path / "cameras.sqlite3")
     bus = ChangeBus(database)  # not open: as if the database could not be reached
     has_heard = threading.Event()
     bus.subscribe(Topic.CAMERAS, has_heard.set)

@@ -231,7 +231,7 @@ def _pass_whole_numbers(connection: psycopg.Connection[Any]) -> None:
     from psycopg.types.numeric import Int4, Int4Dumper, IntDumper  # noqa: PLC0415 - an optional package
 
     class WideIntDumper(IntDumper):
-        _int2_dumper = Int4Dumper(Int4)
+        _int2_dumper = Int4Dumper(Int4)  # type: ignore[assignment]  # for the numbers of both
 
     connection.adapters.register_dumper(int, WideIntDumper)
 

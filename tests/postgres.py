@@ -64,7 +64,8 @@ class PostgresServer:
         return server
 
     def start(self) -> None:
-        arguments: list[str | Path] = [binaries() / "postgres", "-D", self._data, "-p", str(self.port), "-k", self.folder]
+        arguments: list[str | Path] = [binaries() / "postgres", "-D", self._data]
+        arguments += ["-p", str(self.port), "-k", self.folder]
         for setting in ("listen_addresses=127.0.0.1", *_QUICK):
             arguments += ["-c", setting]
         with (self.folder / "log").open("ab") as log:

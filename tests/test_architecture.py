@@ -37,6 +37,7 @@ ARROWS: dict[str, frozenset[str]] = {
             "events",
             "motion",
             "objects",
+            "placement",
             "onvif_services",
             "media",
             "database",
@@ -87,6 +88,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "database": frozenset({"core"}),
     "core": frozenset(),
     "objects": frozenset({"events", "media", "vision", "database", "core"}),
+    "placement": frozenset({"database", "core"}),
     "vision": frozenset({"core"}),
     "simulator": frozenset(),
 }

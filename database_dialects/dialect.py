@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Protocol
@@ -62,6 +63,12 @@ class DatabaseDialect(Protocol):
 
     def cannot_open(self, error: exc.SQLAlchemyError) -> str:
         """Return the reason, and the remedy, why the schema could not be read or upgraded."""
+
+    def last_ids(self, session: Session) -> dict[str, int]:
+        """Return the last id that each table has given; no later row gets it again, also if its row is deleted."""
+
+    def set_last_ids(self, session: Session, last_ids: Mapping[str, int]) -> None:
+        """Let the next row of each table get the next id."""
 
     def purge_deleted(self, session: Session) -> None:
         """Remove old values of rows from the files of the database, where the engine keeps some."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine, event, exc
+from sqlalchemy import Engine, create_engine, event, exc, text
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import URL, Connection, make_url
@@ -158,6 +158,33 @@ class PostgresDialect:
     def cannot_open(self, error: exc.SQLAlchemyError) -> str:
         return self._cannot_open(error)
 
+    def last_ids(self, session: Session) -> dict[str, int]:
+        last_ids = {
+            table: session.scalar(text("SELECT pg_sequence_last_value(CAST(:name AS regclass))"), {"name": sequence})
+            for table, sequence in self._sequences(session).items()
+        }
+        return {table: last for table, last in last_ids.items() if last is not None}  # None: it never gave one
+
+    def set_last_ids(self, session: Session, last_ids: Mapping[str, int]) -> None:
+        sequences = self._sequences(session)
+        for table, last in last_ids.items():
+            if table in sequences:
+                session.execute(
+                    text("SELECT setval(CAST(:sequence AS regclass), :last)"),
+                    {"sequence": sequences[table], "last": last},
+                )
+
+    @staticmethod
+    def _sequences(session: Session) -> dict[str, str]:
+        """Return the quoted name of the sequence of each table that has one, for the column `id`."""
+        found = session.execute(
+            text(
+                "SELECT table_name, pg_get_serial_sequence(quote_ident(table_name), 'id') AS sequence "
+                "FROM information_schema.columns WHERE table_schema = current_schema() AND column_name = 'id'"
+            )
+        )
+        return {str(table): str(sequence) for table, sequence in found if sequence is not None}
+
     def purge_deleted(self, session: Session) -> None:
         """Do nothing: VACUUM removes old rows, and backups of the server keep them as long as its owner wishes."""
 
@@ -263,7 +290,7 @@ def _pass_whole_numbers(connection: psycopg.Connection[Any]) -> None:
     from psycopg.types.numeric import Int4, Int4Dumper, IntDumper  # noqa: PLC0415 - an optional package
 
     class WideIntDumper(IntDumper):
-        _int2_dumper = Int4Dumper(Int4)
+        _int2_dumper = Int4Dumper(Int4)  # type: ignore[assignment]  # for the numbers of both
 
     connection.adapters.register_dumper(int, WideIntDumper)
 

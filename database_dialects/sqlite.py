@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,15 @@ class SqliteDialect:
 
     def cannot_open(self, error: exc.SQLAlchemyError) -> str:
         return self._cannot_open(error)
+
+    def last_ids(self, session: Session) -> dict[str, int]:
+        return {str(name): int(last) for name, last in session.execute(text("SELECT name, seq FROM sqlite_sequence"))}
+
+    def set_last_ids(self, session: Session, last_ids: Mapping[str, int]) -> None:
+        for name, last in last_ids.items():
+            session.execute(text("DELETE FROM sqlite_sequence WHERE name = :name"), {"name": name})
+            row = {"name": name, "last": last}
+            session.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :last)"), row)
 
     def purge_deleted(self, session: Session) -> None:
         """Copy the WAL, which has old pages, into the file, and empty it."""

@@ -76,7 +76,7 @@ class Application:
         self._running: ExitStack | None = None
         clock = SystemClock()
         login_gate = LoginGate(clock, retry_after_s=settings.login_retry_s)
-        self.database = Database(settings.database_file)
+        self.database = Database(settings.database_place)
         self.accounts = AccountManager(self.database, settings, clock)
         self.spawner = Spawner()
         certificates = PinnedCertificates(clock)

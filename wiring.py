@@ -21,6 +21,7 @@ from core.errors import AppError, StartRefused
 from core.login_gate import LoginGate
 from core.login_protection import LoginProtection
 from core.loop_thread import LoopThread
+from core.placement import Placement
 from core.settings import Settings
 from database import Database
 from event_manager import EventManager
@@ -40,6 +41,7 @@ from notifications.web_push import WebPush
 from object_manager import ObjectManager
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
+from placement.alone import Alone
 from ptz_manager import PtzManager
 from recording_manager import RecordingManager
 from search_manager import SearchManager
@@ -67,8 +69,9 @@ from workers.tours import TourWorker
 class Application:
     """All parts of the app. `start()` starts them in the order of their dependencies, `stop()` ends them in reverse."""
 
-    def __init__(self, settings: Settings, *, is_demo: bool = False) -> None:
+    def __init__(self, settings: Settings, *, is_demo: bool = False, placement: Placement | None = None) -> None:
         self.settings = settings
+        self.placement = placement or Alone()
         self._is_demo = is_demo
         self._running: ExitStack | None = None
         clock = SystemClock()
@@ -198,6 +201,7 @@ class Application:
             web_push=self.web_push,
             notifications=self.notifications,
             searches=self.searches,
+            placement=self.placement,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets

@@ -82,6 +82,17 @@ def refuse_elsewhere(destination: Destination) -> None:
     raise destination.absence
 
 
+def live_path() -> str:
+    """Return the address of the page's first socket: at the owner of the page's camera, otherwise at this node."""
+    placement = services().placement
+    here = placement.this_node()
+    if not here.place:
+        return "/live"
+    camera_id = _id_or_none(str((request.view_args or {}).get("camera_id", "")))
+    owner = None if camera_id is None else placement.node_of(camera_id)
+    return f"/live?place={(owner or here).place}"
+
+
 def _came_through_front_door() -> bool:
     """True if a trusted proxy asks for addresses of owners. The client's own headers do not count."""
     return not client().is_direct and request.headers.get(FRONT_DOOR) == "nodes"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from accounts.audit import AUDIT_FILE
 from core.access import Role, Scope
@@ -183,11 +182,26 @@ def test_a_body_that_cannot_be_read_is_refused_as_on_the_owner(admin: ApiClient,
             assert_problem(answer, 400, "invalid_request")
 
 
+def test_cameras_have_the_place_of_their_owner(admin: ApiClient, placement: FakePlacement) -> None:
+    cameras = admin.request("GET", "/api/cameras").get_json()["cameras"]
+    assert [camera["place"] for camera in cameras] == [HERE.place, THERE.place]
+    placement.take(2, None)
+    assert admin.request("GET", "/api/cameras/2").get_json()["place"] is None
+
+
+def test_pages_open_their_socket_at_the_owner_of_their_camera(admin: ApiClient) -> None:
+    page = {"Accept": "text/html"}
+    assert f'data-live="/live?place={HERE.place}"' in through(admin, page).request("GET", "/viewer/1").text
+    assert f'data-live="/live?place={HERE.place}"' in through(admin, page).request("GET", "/wall").text
+
+
 class TestAlone:
     @pytest.fixture
     def placement(self) -> Any:
         return Alone()
 
-    def test_a_single_process_answers_everything(self, admin: ApiClient, client: FlaskClient) -> None:
+    def test_a_single_process_answers_everything(self, admin: ApiClient) -> None:
         assert admin.request("GET", "/api/cameras/2").status_code == 200
         assert not is_handed_on(admin.request("GET", "/api/cameras/2/snapshot"))
+        assert admin.request("GET", "/api/cameras/2").get_json()["place"] == ""
+        assert 'data-live="/live"' in through(admin, {"Accept": "text/html"}).request("GET", "/viewer/2").text

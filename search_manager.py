@@ -80,11 +80,11 @@ class SearchManager:
 
     def cancel(self, who: Principal, search_id: int) -> Search:
         """End a search; its results stay for a day. Raise NotFound or Conflict (search_state)."""
-        search = self._visible(who, search_id)
+        search = self._worker.view(self._visible(who, search_id))
         if not search.state.is_unfinished:
             raise Conflict(f"This search is {search.state.value}.", code="search_state")
         self._worker.end(search_id, SearchState.CANCELLED)
-        return self._store.get(search_id)
+        return self._worker.view(self._store.get(search_id))
 
     # ---- inside ----------------------------------------------------------------------------------
 

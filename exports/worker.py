@@ -142,17 +142,21 @@ class ExportWorker:
         self._turns.began(job)
         threading.Thread(target=self._run, args=(run,), name=f"export{job.id}", daemon=True).start()
 
-    def remove_cancelled(self, job: ExportJob) -> None:
-        """Delete the files of a cancelled job, and note it."""
+    def remove_cancelled(self, job: ExportJob) -> ExportJob:
+        """Delete the files of a cancelled job, and note it. Return the job without them."""
         self._folders.remove(job.id)
-        self._store.note_progress(job.id, replace(job.progress, done_s=0.0, size_bytes=0), ())
+        return self._note(replace(job, progress=replace(job.progress, done_s=0.0, size_bytes=0), files=()))
 
-    def keep_files_only(self, job: ExportJob) -> None:
-        """Delete the pieces of an ended job, and note the progress of its files alone."""
+    def keep_files_only(self, job: ExportJob) -> ExportJob:
+        """Delete the pieces of an ended job, and note the progress of its files alone. Return the job as it is then."""
         self._folders.remove_ranges(job.id)
         done_s = sum(file.length_s for file in job.files if file.is_recording)
         size_bytes = sum(file.size_bytes for file in job.files)
-        self._store.note_progress(job.id, replace(job.progress, done_s=done_s, size_bytes=size_bytes), job.files)
+        return self._note(replace(job, progress=replace(job.progress, done_s=done_s, size_bytes=size_bytes)))
+
+    def _note(self, job: ExportJob) -> ExportJob:
+        self._store.note_progress(job.id, job.progress, job.files)
+        return job
 
     def _expire(self) -> None:
         now_s = self._clock.monotonic_s()

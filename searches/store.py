@@ -110,11 +110,11 @@ class SearchStore:
             session.flush()
             return _search(row)
 
-    def fail_unfinished(self, problem: Problem, now: datetime, camera_id: int | None = None) -> None:
-        """Let all unfinished searches fail, or those of a camera."""
+    def fail_unfinished(self, problem: Problem, now: datetime, *, before: datetime | None = None) -> None:
+        """Let all unfinished searches fail, or those that were made before this time."""
         wanted = select(SearchRow).where(SearchRow.state.in_(_UNFINISHED))
-        if camera_id is not None:
-            wanted = wanted.where(SearchRow.camera_id == camera_id)
+        if before is not None:
+            wanted = wanted.where(SearchRow.created_at < before)
         with self._database.write() as session:
             for row in session.scalars(wanted):
                 row.state, row.ended_at = SearchState.FAILED.value, now

@@ -104,6 +104,7 @@ _FINER_CODES = (
     (404, "nothing_recorded", "Nothing is recorded in the range of an export"),
     (409, "search_state", "The search is in another state"),
     (429, "search_limit", "You have too many searches that are not finished"),
+    (429, "test_limit", "There were too many tests of notifications within a minute"),
     (409, "export_state", "The export is in another state"),
     (429, "export_limit", "There are as many exports as MAX_EXPORTS allows"),
     (429, "export_space", "Exports use as much disk space as EXPORT_BYTES allows"),

@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,7 @@ def test_a_place_leads_to_its_node_which_tells_of_other_cameras(cluster: Cluster
 def test_playlists_and_segments_come_from_the_owner(cluster: Cluster) -> None:
     for camera_id in (1, 2):
         started = cluster.post("/api/streams/start", {"camera_id": camera_id, "profile_token": SUB}).json()
-        playlist = until(lambda: answered(cluster, started["playlist_url"]))
+        playlist = until(partial(answered, cluster, started["playlist_url"]))
         *_, name = (line for line in playlist.text.splitlines() if line.endswith(".ts"))
         address = started["playlist_url"].replace("stream.m3u8", name)
         whole = cluster.get(address)

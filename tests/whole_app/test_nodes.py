@@ -149,6 +149,7 @@ def test_playlists_and_segments_come_from_the_owner(cluster: Cluster) -> None:
     for camera_id in (1, 2):
         started = cluster.post("/api/streams/start", {"camera_id": camera_id, "profile_token": SUB}).json()
         playlist = until(partial(answered, cluster, started["playlist_url"]))
+        assert playlist is not None
         *_, name = (line for line in playlist.text.splitlines() if line.endswith(".ts"))
         address = started["playlist_url"].replace("stream.m3u8", name)
         whole = cluster.get(address)

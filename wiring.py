@@ -203,6 +203,7 @@ class Application:
             web_push=self.web_push,
             notifications=self.notifications,
             searches=self.searches,
+            placement=self.placement,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets

@@ -207,7 +207,7 @@ def _rows_of(url: str) -> list[tuple[Table, list[dict[str, object]]]]:
     return [(table, rows) for table, rows in found if rows]
 
 
-def _without_id(row: Mapping[str, Any]) -> dict[str, object]:
+def _without_id(row: Mapping[Any, Any]) -> dict[str, object]:
     """Return the row without its id, so that the sequence gives it again."""
     return {name: value for name, value in row.items() if name != "id"}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.watching import Watched
+from tests.browser.watching import Watched, until_on
 from tools.running import App
 
 pytestmark = pytest.mark.browser
@@ -18,8 +18,8 @@ _PLAY = """async (url) => {
   video.muted = true;
   document.body.append(video);
   const hls = new Hls({ enableWorker: false, startLevel: 0, liveSyncDurationCount: 2 });
-  Object.assign(window, { hls, video, faults: [], backwards: 0, last: 0 });
-  hls.on(Hls.Events.ERROR, (_, fault) => fault.fatal && window.faults.push(fault.details));
+  Object.assign(window, { hls, video, faults: [], errors: [], backwards: 0, last: 0 });
+  hls.on(Hls.Events.ERROR, (_, fault) => (fault.fatal ? window.faults : window.errors).push(fault.details));
   video.addEventListener('timeupdate', () => {
     window.backwards = Math.max(window.backwards, window.last - video.currentTime);
     window.last = video.currentTime;
@@ -28,8 +28,19 @@ _PLAY = """async (url) => {
   hls.attachMedia(video);
   await video.play();
 }"""
+_PLAYS_LEVEL = """([level, width]) => {
+  if (hls.autoLevelEnabled) hls.nextLevel = level;
+  return video.videoWidth === width;
+}"""
 _PLAYS_AT = """([width, past]) => video.videoWidth === width && video.currentTime > past + 2 && !video.seeking"""
 
+_STATE = """() => {
+  const { currentTime, paused, seeking, readyState, videoWidth, buffered } = video;
+  const loaded = [...Array(buffered.length).keys()].map((at) => [buffered.start(at), buffered.end(at)]);
+  const { autoLevelEnabled, currentLevel, loadLevel } = hls;
+  const player = { currentTime, paused, seeking, readyState, videoWidth, loaded };
+  return JSON.stringify({ ...player, autoLevelEnabled, currentLevel, loadLevel, errors });
+}"""
 
 # The playing date is missing for a moment after a change of variants.
 _PLACE = "() => hls.playingDate && { at: video.currentTime, date: +hls.playingDate }"
@@ -42,10 +53,17 @@ def place(page: Page) -> dict[str, float]:
 
 
 def play_level(page: Page, level: int, width: int) -> None:
-    """Choose a variant for the segments from now on, and wait until two seconds of it have played."""
+    """Choose a variant for the segments from now on, and wait until two seconds of it have played.
+
+    hls.js forgets the choice if the playlist of a stream that starts takes too long, as on a busy machine.
+    """
     page.evaluate("(level) => { hls.nextLevel = level; }", level)
-    page.wait_for_function("(width) => video.videoWidth === width", arg=width)
-    page.wait_for_function(_PLAYS_AT, arg=[width, page.evaluate("video.currentTime")])
+    try:
+        until_on(page, lambda: page.evaluate(_PLAYS_LEVEL, [level, width]))
+        at_s = page.evaluate("video.currentTime")
+        until_on(page, lambda: page.evaluate(_PLAYS_AT, [width, at_s]))
+    except AssertionError as error:
+        raise AssertionError(f"{error}; {page.evaluate(_STATE)}") from None
 
 
 def test_hls_js_changes_between_the_variants(app: App, camera_id: int, open_page: Callable[..., Watched]) -> None:

@@ -23,6 +23,7 @@ from core.errors import (
     StorageFull,
 )
 from exports import range_pieces, waiting
+from exports.folders import ExportFolders
 from exports.records import ExportDraft, ExportRange, ExportState
 from media.ffmpeg import find_ffmpeg
 from media.rtsp.replay.interface import ReplayRank
@@ -154,6 +155,24 @@ def test_cancel_frees_place_and_disk(make: Make) -> None:
     recorder.holds_at = 10**9
     exporting.manager.retry(LOCAL, export_id)
     assert exporting.done(export_id).progress.done_s == 600.0
+
+
+def test_a_job_may_be_deleted_while_its_cancel_frees_the_disk(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list shows a job as cancelled before a slow disk has deleted its files."""
+    exporting = make(recorder_of([(0, 600)], holds_at=100))
+    export_id = exporting.add(0, 600)
+    exporting.until_held()
+    delete = ExportFolders.remove
+
+    def delete_late(folders: ExportFolders, deleted_id: int) -> None:
+        monkeypatch.undo()
+        exporting.manager.remove(LOCAL, export_id)
+        delete(folders, deleted_id)
+
+    monkeypatch.setattr(ExportFolders, "remove", delete_late)
+    ended = exporting.manager.cancel(LOCAL, export_id)
+    assert (ended.state, ended.progress.size_bytes, ended.files) == (ExportState.CANCELLED, 0, ())
+    assert exporting.manager.jobs(LOCAL) == []
 
 
 def test_a_deleted_job_leaves_nothing(make: Make) -> None:

@@ -20,7 +20,7 @@ from media.rtsp.client.rtp import RtpPacket
 from media.rtsp.client.sdp_audio import G722_CLOCK, AudioTrack, aac_track
 from media.rtsp.client.track_times import DeviceTime
 
-_MAX_HELD = 32
+_MAX_HELD = 256  # more than come in the time that aac_rate() needs
 _JUDGED_FRAMES = 24
 _PLAUSIBLE_PART = 0.7
 _SAMPLES_IN_FRAGMENTS = frozenset({"aac", "pcm_alaw", "pcm_mulaw", "pcm_s16be", "opus"})

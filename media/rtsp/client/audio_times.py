@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
+from math import log
 
 from media.codecs import aac
 from media.rtsp.client.track_times import TickCounter
@@ -19,7 +19,8 @@ _TOLERATED_S = 0.002
 _ODD_STEPS = 16  # in a row: the time stamps are not believed any more
 _USUAL_STEPS = 8  # in a row: they are believed again
 _GAP_S = 1.0
-_GAPS_FOR_RATE = 9
+_BURST_S = 0.005  # packets that arrive closer to each other have waited for each other
+_PACE_S = 1.0  # long enough for a busy machine, which takes packets in bursts
 
 
 class AudioTicks:
@@ -107,12 +108,28 @@ def aac_rate(stated: int, stamp_rate: int, packets: Sequence[TimedFrames], *, is
         return stated
     if not is_live:
         return stamp_rate
-    if len(packets) <= _GAPS_FOR_RATE:
+    frame_s = _frame_s(packets)
+    if frame_s is None:
         return None
-    gaps = [(after.arrived_s - before.arrived_s) / max(before.frames, 1) for before, after in pairwise(packets)]
-    frame_s = median(gaps)
-    candidates = (stated, stamp_rate)
-    return min(candidates, key=lambda rate: abs(aac.FRAME_SAMPLES / rate - frame_s))
+    return min(stated, stamp_rate, key=lambda rate: abs(log(frame_s * rate / aac.FRAME_SAMPLES)))
+
+
+def _frame_s(packets: Sequence[TimedFrames]) -> float | None:
+    """Return the mean time between two frames as they arrive. None if more packets are needed.
+
+    The first burst has waited for an unknown time, and the last one may go on: their frames do not count.
+    """
+    ends = [place for place, pair in enumerate(pairwise(packets)) if _gap_s(pair) > _BURST_S]
+    if not ends:
+        return None
+    begin, end = ends[0], ends[-1]
+    took_s = packets[end].arrived_s - packets[begin].arrived_s
+    return took_s / sum(it.frames for it in packets[begin + 1 : end + 1]) if took_s >= _PACE_S else None
+
+
+def _gap_s(pair: tuple[TimedFrames, TimedFrames]) -> float:
+    before, after = pair
+    return after.arrived_s - before.arrived_s
 
 
 def _is_near(value: float, wanted: float) -> bool:

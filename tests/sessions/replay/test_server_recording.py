@@ -242,7 +242,7 @@ def test_the_server_plays_while_all_places_of_the_recorder_are_used(both: Both) 
 
 def test_the_sub_stream_of_the_server_plays_on_request(both: Both) -> None:
     both.server_has(0, 30)
-    both.footage.record(NIGHT_S, NIGHT_S + 20, SUB)
+    both.footage.record(NIGHT_S, NIGHT_S + 30, SUB)  # as long as the main stream, on which the run would go on
     view = both.play(2)
     sought = both.manager.seek_replay(view.stream_id, at(5), quality=ReplayQuality.SUB)
     assert (sought.recording_token, sought.replay_quality, sought.start_time) == (

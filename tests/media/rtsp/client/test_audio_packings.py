@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.records import AudioFormat
-from media.codecs import flac
+from media.codecs import aac, flac
 from media.codecs.access_unit import AccessUnit
 from media.codecs.g711 import TrackLaw
 from media.codecs.latm import read_element, read_mux_config
@@ -202,6 +202,22 @@ def test_between_two_possible_rates_the_pace_of_arrival_decides() -> None:
     assert taken(announced, usual(aac_frames()))[0].track.format.sample_rate == 16_000
     fast = taken(announced, usual(aac_frames(48_000)), pace_s=1024 / 48_000)[0]
     assert fast.track.format.sample_rate == 48_000
+
+
+@pytest.mark.parametrize("rate", [16_000, 48_000])
+@pytest.mark.parametrize("stalled_at", [0, 1, 9, 30])
+def test_the_rate_is_found_although_packets_arrive_in_bursts(rate: int, stalled_at: int) -> None:
+    """A busy machine takes several packets together, and takes none for half a second."""
+    length_s, stated = 1024 / rate, 64_000 - rate
+    other = f"{aac.make_config(stated, 1).hex()}"
+    depacketizer = AudioDepacketizer(track(f"MPEG4-GENERIC/{rate}", f"mode=AAC-hbr;{USUAL};config={other}"))
+    begins_s, ends_s = stalled_at * length_s, stalled_at * length_s + 0.5
+    for index, payload in enumerate(usual(aac_frames(rate) * 2)):
+        taken_s = (index // 4 + 1) * 4 * length_s
+        arrived_s = ends_s if begins_s <= taken_s < ends_s else taken_s
+        depacketizer.push([packet(payload, index * 1024, arrived_s + index * 1e-5)])
+    assert depacketizer.is_settled
+    assert depacketizer.track.format.sample_rate == rate
 
 
 def test_g711_of_the_other_law_becomes_the_described_one() -> None:

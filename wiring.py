@@ -228,6 +228,7 @@ class Application:
             self.pinned_channels.forget_camera,
             self.motion_watch.forget_camera,
             self.streams.stop_camera,
+            self.gateway.release_camera,
             self.ptz.stop_camera,
             self.event_listeners.close_camera,
         ):
@@ -239,6 +240,7 @@ class Application:
         ):
             self.cameras.on_closed(forget)
         for begin in (
+            self.gateway.adopt_camera,
             self.events.adopt_camera,
             self.ptz.adopt_camera,
             self.searches.adopt_camera,

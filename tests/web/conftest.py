@@ -33,7 +33,7 @@ from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
 from tests.events.logged import stored_camera
 from tests.notifications.push_parts import web_push_of
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 from tests.quick_rules import shared_compiled_rules
 from tests.quick_templates import shared_compiled_templates
 from tests.recordings.recorder import Archive
@@ -90,7 +90,7 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
-    made = Database(prepared(settings.database_file))
+    made = prepared_database(settings.database_file)
     yield made
     made.close()
 
@@ -319,7 +319,7 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     settings = settings_in(folder)
     cameras, archive = StandInCameras(), Archive(folder / "archive")
     streams = StandInStreams(settings.streams_dir, cameras)
-    database = Database(prepared(settings.database_file))
+    database = prepared_database(settings.database_file)
     accounts = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
     accounts.start()
     accounts.postpone()

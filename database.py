@@ -21,7 +21,7 @@ from sqlalchemy import Engine, exc
 from sqlalchemy.orm import Session
 
 from core.errors import StartRefused, Unavailable
-from database_dialects.dialect import DatabaseDialect, Use
+from database_dialects.dialect import DatabaseDialect, Listener, Use
 from database_dialects.sqlite import SqliteDialect
 
 log = logging.getLogger(__name__)
@@ -119,6 +119,14 @@ class Database:
             raise Unavailable("The database was busy for too long.", code="database_locked") from error
         except exc.DBAPIError as error:
             raise self.dialect.translated(error) from error
+
+    @contextmanager
+    def listening(self, channel: str) -> Iterator[Listener]:
+        """Hear the messages of a channel, if `dialect.can_notify`. Raise Unavailable if the database is lost."""
+        if self._engine is None:
+            raise Unavailable("The app is starting or stopping.")
+        with self.dialect.listening(self._engine, channel) as listener:
+            yield listener
 
     def _upgrade(self, engine: Engine) -> None:
         """Run all migrations in one transaction, so that a kill in the middle leaves the old schema unchanged."""

@@ -215,6 +215,7 @@ class Application:
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets
+        self._follow_moves()
         self.web = build_web(services)
         self.web.extensions["application"] = self
         self.web.cli.add_command(users_commands(self.accounts, self.database))
@@ -231,9 +232,11 @@ class Application:
     def _follow_moves(self) -> None:
         """Let the managers follow the moves of cameras between nodes.
 
-        The quick ends come first, so that the device soon has no RTSP session; the last two ask the device.
+        Pages learn of a move before their streams end, and go on at the new owner. The quick ends come first, so that
+        the device soon has no RTSP session; the last two ask the device.
         """
         for end in (
+            self.sockets.leave_camera,
             self.archive.release_camera,
             self.exports.release_camera,
             self.backfills.release_camera,
@@ -243,6 +246,7 @@ class Application:
             self.pinned_channels.forget_camera,
             self.motion_watch.forget_camera,
             self.streams.stop_camera,
+            self.gateway.release_camera,
             self.ptz.stop_camera,
             self.event_listeners.close_camera,
         ):
@@ -254,6 +258,7 @@ class Application:
         ):
             self.cameras.on_closed(forget)
         for begin in (
+            self.gateway.adopt_camera,
             self.events.adopt_camera,
             self.ptz.adopt_camera,
             self.searches.adopt_camera,

@@ -324,7 +324,7 @@ class MotionManager(ChildListener):
 
     def _is_wanted(self, place: Place) -> bool:
         mode = self._store.get(place).mode
-        if not mode.may_watch:
+        if not mode.may_watch or not self._cameras.owns(place[0]):
             return False
         if mode is MotionMode.AUTO and self._device_motion.is_told(place) and not self._shows_pictures:
             return False

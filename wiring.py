@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import partial
+from typing import TYPE_CHECKING
 
 from account_manager import AccountManager
 from accounts.commands import users_commands
@@ -16,11 +17,12 @@ from cameras.onvif_device import OnvifNetwork
 from cameras.plain_device import NetworkWithPlainCameras
 from core.allowed_addresses import allowed_addresses
 from core.certificates import PinnedCertificates
-from core.clock import SystemClock
+from core.clock import Clock, SystemClock
 from core.errors import AppError, StartRefused
 from core.login_gate import LoginGate
 from core.login_protection import LoginProtection
 from core.loop_thread import LoopThread
+from core.placement import Placement
 from core.settings import Settings
 from database import Database
 from event_manager import EventManager
@@ -40,6 +42,7 @@ from notifications.web_push import WebPush
 from object_manager import ObjectManager
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
+from placement.alone import Alone
 from ptz_manager import PtzManager
 from recording_manager import RecordingManager
 from search_manager import SearchManager
@@ -49,7 +52,7 @@ from searches.key_frames import Replays
 from searches.run import SearchContext
 from stream_manager import StreamManager
 from walls.walls import WallManager
-from web.flask_app import build_web
+from web.flask_app import API_VERSION, build_web
 from web.logs import start_logging
 from web.recordings_command import recordings_commands
 from web.secrets_command import secrets_commands
@@ -63,11 +66,14 @@ from workers.notifier import Notifier
 from workers.pinned_channels import PinnedChannels, parse_pinned_channels
 from workers.tours import TourWorker
 
+if TYPE_CHECKING:
+    from placement.local_node import LocalNode
+
 
 class Application:
     """All parts of the app. `start()` starts them in the order of their dependencies, `stop()` ends them in reverse."""
 
-    def __init__(self, settings: Settings, *, is_demo: bool = False) -> None:
+    def __init__(self, settings: Settings, *, is_demo: bool = False, placement: Placement | None = None) -> None:
         self.settings = settings
         self._is_demo = is_demo
         self._running: ExitStack | None = None
@@ -78,6 +84,8 @@ class Application:
         self.spawner = Spawner()
         certificates = PinnedCertificates(clock)
         self._media_thread = LoopThread("media")
+        self.node = self._make_node(clock) if settings.node_name and placement is None else None
+        self.placement: Placement = placement or (self.node.placement if self.node is not None else Alone())
         self.gateway = RtspGateway(
             login_gate=login_gate,
             clock=clock,
@@ -94,6 +102,7 @@ class Application:
             timeout_s=settings.device_timeout_s,
         )
         self.cameras = OnvifManager(self.database, settings, clock, protection, network, spawner=self.spawner)
+        self.cameras.use_placement(self.placement)
         self.events = EventManager(self.database, settings, clock, self.cameras)
         self.archive = ArchiveManager(self.database, settings, clock, self.gateway, self.cameras, self.events)
         self.web_push = WebPush(
@@ -180,6 +189,10 @@ class Application:
             subscribe(self.recordings.forget_camera)
             subscribe(self.pictures.forget_camera)
             subscribe(self.ptz.forget_camera)
+        if self.node is not None:
+            self.node.follow_cameras(self.cameras, self.streams)  # first: it continues refused logins
+            self.node.follow_logins(self.accounts)
+        self._follow_moves()
         managers = Managers(
             cameras=self.cameras,
             streams=self.streams,
@@ -198,14 +211,63 @@ class Application:
             web_push=self.web_push,
             notifications=self.notifications,
             searches=self.searches,
+            placement=self.placement,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets
+        self._follow_moves()
         self.web = build_web(services)
         self.web.extensions["application"] = self
         self.web.cli.add_command(users_commands(self.accounts, self.database))
         self.web.cli.add_command(secrets_commands(settings, self.cameras, self.accounts))
         self.web.cli.add_command(recordings_commands(settings, self.archive))
+
+    def _make_node(self, clock: Clock) -> LocalNode:
+        """Build the parts for several nodes; the code is loaded only for them."""
+        from placement.local_node import LocalNode  # noqa: PLC0415
+        from placement.pulse import LoopPulse  # noqa: PLC0415
+
+        return LocalNode(self.database, self.settings, clock, [LoopPulse(self._media_thread)], API_VERSION)
+
+    def _follow_moves(self) -> None:
+        """Let the managers follow the moves of cameras between nodes.
+
+        Pages learn of a move before their streams end, and go on at the new owner. The quick ends come first, so that
+        the device soon has no RTSP session; the last two ask the device.
+        """
+        for end in (
+            self.sockets.leave_camera,
+            self.archive.release_camera,
+            self.exports.release_camera,
+            self.backfills.release_camera,
+            self.searches.release_camera,
+            self.pictures.release_camera,
+            self.recordings.release_camera,
+            self.pinned_channels.forget_camera,
+            self.motion_watch.forget_camera,
+            self.streams.stop_camera,
+            self.gateway.release_camera,
+            self.ptz.stop_camera,
+            self.event_listeners.close_camera,
+        ):
+            self.cameras.on_lost(end)
+        for forget in (
+            self.event_listeners.open_camera,
+            self.events.release_camera,
+            self.ptz.release_camera,
+        ):
+            self.cameras.on_closed(forget)
+        for begin in (
+            self.gateway.adopt_camera,
+            self.events.adopt_camera,
+            self.ptz.adopt_camera,
+            self.searches.adopt_camera,
+            self.exports.adopt_camera,
+            self.backfills.adopt_camera,
+            self.motion.forget_camera,
+            self.archive.forget_camera,
+        ):
+            self.cameras.on_gained(begin)
 
     def start(self) -> None:
         """Start all parts. Raise StartRefused, and stop those that run already, if one of them cannot start."""
@@ -213,6 +275,7 @@ class Application:
             return
         start_logging(self.settings)
         allowed_addresses.allow_loopback(self.settings.allow_loopback_devices)
+        joining = self.node or self.placement
         with ExitStack() as started:
             for start, stop in (
                 (self._start_accounts, self.accounts.stop),
@@ -241,6 +304,7 @@ class Application:
                 (self.motion_watch.start, self.motion_watch.stop),
                 (partial(self.sockets.start, self._media_thread), self.sockets.stop),
                 (self.pinned_channels.start, self.pinned_channels.stop),
+                (joining.start, joining.stop),  # it calls back into the parts above
             ):
                 started.callback(stop)
                 start()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -54,15 +55,18 @@ class SearchWorker:
         self._lock = threading.RLock()
         self._jobs: dict[int, _Job] = {}
         self._ended: dict[int, _Job] = {}  # whose end the database has refused so far
+        self._left_of: Collection[int] = ()
         self._left_before: datetime | None = None  # searches of an earlier run are to fail; None once they have
         self._wake = threading.Event()
         self._is_stopping = False
         self._thread: threading.Thread | None = None
         self._cleaned_s = float("-inf")
 
-    def start(self) -> None:
-        """Let the searches of an earlier run of the app fail, once the disk allows it, and start the thread."""
+    def start(self, camera_ids: Collection[int]) -> None:
+        """Let the searches of these cameras fail, which are those of an earlier run of the app, once the disk allows
+        it, and start the thread."""
         if self._thread is None:
+            self._left_of = camera_ids
             self._is_stopping = False
             self._fail_left()
             self._thread = threading.Thread(target=self._serve, name="searches", daemon=True)
@@ -121,9 +125,15 @@ class SearchWorker:
     def end_camera(self, camera_id: int, problem: Problem) -> None:
         """End the searches of a camera that was removed, or is another device now."""
         with self._lock:
-            ids = [job.search.id for job in self._jobs.values() if job.run.camera_id == camera_id]
-        for search_id in ids:
-            self.end(search_id, SearchState.FAILED, problem)
+            jobs = [job for job in self._jobs.values() if job.run.camera_id == camera_id]
+        for job in jobs:  # first, because the database may be away
+            job.run.interrupt()
+        for job in jobs:
+            self.end(job.search.id, SearchState.FAILED, problem)
+
+    def adopt_camera(self, camera_id: int) -> None:
+        """Let the searches fail that the last owner of a camera has left unfinished."""
+        self._store.fail_unfinished(APP_ENDED, self._clock.now_utc(), [camera_id])
 
     def note_look(self, search_id: int) -> None:
         """The page of the search's user has looked at it."""
@@ -181,7 +191,7 @@ class SearchWorker:
         """Let the searches of an earlier run fail: all at the start, later those from before the start."""
         now = self._clock.now_utc()
         try:
-            self._store.fail_unfinished(APP_ENDED, now, before=self._left_before)
+            self._store.fail_unfinished(APP_ENDED, now, self._left_of, before=self._left_before)
             self._left_before = None
         except AppError as error:
             log.warning("the searches of the last run cannot be ended yet: %s", error.detail)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from core.allowed_addresses import allowed_addresses
 from media.process import Spawner
+from tests.memory_folder import use_memory
 from tests.missing import skip_outside_ci
 from tests.prepared_database import Engine
 from tests.quick_statements import shared_compiled_statements
@@ -79,13 +80,16 @@ TESTS = Path(__file__).parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let each of several processes begin to collect at another folder.
+    """Choose the folder of temporary files, and let each of several processes begin to collect at another folder.
 
     The first process that collects a file compiles it, and the others read the result. In a fresh clone, processes that
     went the same way would compile every file several times: it took each process 8 s.
     """
     process: dict[str, Any] | None = getattr(config, "workerinput", None)
-    if process is None or config.args != config.getini("testpaths") or config.getoption("ignore"):
+    if process is None:
+        use_memory()
+        return
+    if config.args != config.getini("testpaths") or config.getoption("ignore"):
         return
     paths = sorted(str(path) for path in TESTS.iterdir() if path.match("test_*.py") or any(path.rglob("test_*.py")))
     first = int(process["workerid"].removeprefix("gw")) * len(paths) // process["workercount"]

@@ -31,12 +31,12 @@ from core.records import (
 from core.secrets import Secret
 from media.rtsp.gateway import RtspGateway
 from media.units import UnitSink
-from onvif_manager import OnvifManager
 from tables import CameraRow
 from tests.archive.collecting import DESCRIPTION, CollectingTarget, CollectingTargets, frame
 from tests.archive.hand_events import HandEvents
 from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S, until
+from tests.placement.owning import OwningCameras
 from tests.prepared_database import prepared_database
 
 MAIN = StreamKey(1, 1, RecordedQuality.MAIN)
@@ -90,7 +90,7 @@ class HandGateway(RtspGateway):
         return [feed for feed in self.feeds if not feed.is_closed]
 
 
-class HandCameras(OnvifManager):
+class HandCameras(OwningCameras):
     """Two cameras with two channels each, of which channel 2 has no sub stream."""
 
     def __init__(self) -> None:

@@ -19,15 +19,15 @@ from core.records import CameraStatus
 from core.settings import Settings
 from database import Database
 from media.rtsp.gateway import RtspGateway
-from onvif_manager import OnvifManager
 from tests.archive.hand_events import HandEvents
 from tests.archive.recorded import MAIN, Footage
 from tests.hand_clock import HandClock
 from tests.patience import until
+from tests.placement.owning import OwningCameras
 from tests.prepared_database import prepared_database
 
 
-class KnownCameras(OnvifManager):
+class KnownCameras(OwningCameras):
     """Cameras that only have ids."""
 
     def __init__(self, *camera_ids: int) -> None:

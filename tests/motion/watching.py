@@ -23,9 +23,9 @@ from motion.channel_watch import ChannelWatch
 from motion.child import VisionChild
 from motion.records import ChildState, ChildView, MotionMode, MotionSettings, Place
 from motion_manager import MotionManager
-from onvif_manager import OnvifManager
 from tables import CameraRow
 from tests.hand_clock import HandClock
+from tests.placement.owning import OwningCameras
 from vision.messages import CELL_BYTES, Began, Blob, LookBack, Message, Still, StillPicture, Unit, Watched
 
 SETS = (b"\x67sps", b"\x68pps")
@@ -55,7 +55,7 @@ def profile(token: str, role: ProfileRole) -> MediaProfile:
     return MediaProfile(token, token, "Source", VideoFormat("h264", 640, 360), role=role)
 
 
-class ThinCameras(OnvifManager):
+class ThinCameras(OwningCameras):
     """Cameras 1 and 2 with two channels each, without devices."""
 
     def __init__(self) -> None:

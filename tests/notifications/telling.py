@@ -25,17 +25,17 @@ from notification_manager import NotificationManager
 from notifications.records import Delivery, DeliveryState, RuleDraft, SinkDraft
 from notifications.sink_settings import WebhookSettings
 from notifications.sinks import Notice, Sink
-from onvif_manager import OnvifManager
 from tests.accounts.hashing import CHEAP
 from tests.events.logged import stored_camera
 from tests.patience import until
+from tests.placement.owning import OwningCameras
 from tests.prepared_database import prepared_database
 from workers.notifier import Notifier
 
 PASSWORD = Secret("correct-horse-battery")
 
 
-class NamedCameras(OnvifManager):
+class NamedCameras(OwningCameras):
     """Two cameras with two channels each."""
 
     def __init__(self) -> None:

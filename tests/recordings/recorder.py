@@ -38,11 +38,11 @@ from core.secrets import Secret
 from core.settings import Settings
 from event_manager import EventManager
 from media.rtsp.gateway import RtspGateway
-from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
 from recordings.views import ChannelCoverage, Coverage
 from tables import CameraRow, UserRow
 from tests.patience import until
+from tests.placement.owning import OwningCameras
 from tests.prepared_database import prepared_database
 
 _T = TypeVar("_T")
@@ -162,7 +162,7 @@ class Recorder:
         return (MakersReplay(f"rtsp://recorder:{rtsp_port}/cam/playback?channel={channel_number}", "dahua"),)
 
 
-class ArchiveCameras(OnvifManager):
+class ArchiveCameras(OwningCameras):
     """The one camera of an archive."""
 
     def __init__(self, archive: Archive) -> None:

@@ -101,7 +101,7 @@ def worker(store: FullStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[Search
     monkeypatch.setattr(ScriptedRun, "gate", threading.Event())
     monkeypatch.setattr(ScriptedRun, "steps", 0)
     made = SearchWorker(cast(SearchContext, OnlyClock()), store)
-    made.start()
+    made.start([1])
     yield made
     made.stop()
 
@@ -164,7 +164,7 @@ def test_a_full_disk_at_the_start_leaves_no_search_running(
     worker.stop()
     killed = added(store)
     store.is_full = True
-    worker.start()
+    worker.start([1, 2])
     assert store.get(killed.id).state is SearchState.ESTIMATING
     search = worker.add(added(store))
     store.is_full = False
@@ -179,7 +179,7 @@ def test_the_stop_ends_all_searches_although_the_disk_is_full(worker: SearchWork
     worker.stop()
     assert worker.view(store.get(search.id)).state is SearchState.FAILED
     store.is_full = False
-    worker.start()
+    worker.start([1, 2])
     assert stored(store, search, SearchState.FAILED).problem == APP_ENDED
 
 

@@ -28,7 +28,8 @@ class EventQuery:
     """The wanted events: those that began in [start, end), and that the user of `scope` may see.
 
     `user_id`: whose marks count for `is_seen`; 0 without accounts. `channel` needs one camera.
-    `from_minute`, `until_minute`: of the day by the server's time zone; a night passes midnight.
+    `from_minute`, `until_minute`: of the day by the server's time zone; a night passes midnight. `joins`: leave out the
+    motion for which a more precise event stands, unless the query is about kinds, zones or details.
     """
 
     scope: Scope = EVERYTHING
@@ -45,6 +46,13 @@ class EventQuery:
     until_minute: int | None = None
     zones: tuple[str, ...] = ()
     details: tuple[EventDetails, ...] = ()
+    joins: bool = False
+
+    @property
+    def leaves_joined_out(self) -> bool:
+        """True if motion is left out for which a more precise event stands, which the query has, too."""
+        is_narrow = self.kinds or self.zones or self.source or any(one != EventDetails() for one in self.details)
+        return self.joins and not is_narrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +66,15 @@ class EventPage:
 
 @dataclass(frozen=True, slots=True)
 class EventNewsPage:
-    """Events that began or changed, the earliest change first. `has_more`: ask again with `as_of`."""
+    """Events that began or changed, the earliest change first. `has_more`: ask again with `as_of`.
+
+    `gone`: the ids of events that a query that joins leaves out from now on.
+    """
 
     events: tuple[LoggedEvent, ...]
     as_of: datetime
     has_more: bool
+    gone: tuple[int, ...] = ()
 
 
 def to_ms(moment: datetime) -> int:
@@ -141,6 +153,8 @@ def _filters(query: EventQuery, columns: _Columns) -> list[ColumnElement[bool]]:
         found.append(columns.source == query.source.value)
     if query.zones:  # the index of zones has only events with one
         found += [EventRow.zone != "", columns.zone.in_(query.zones)]
+    if query.leaves_joined_out:
+        found.append(EventRow.is_joined.is_(False))
     if query.is_seen is not None:
         marked = select(EventSeenRow.event_id).where(EventSeenRow.user_id == query.user_id)
         if query.is_seen:  # few events have a mark, most have none

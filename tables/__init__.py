@@ -40,6 +40,7 @@ from tables.notifications import (
     PushKeyRow,
     PushSubscriptionRow,
 )
+from tables.placement import CameraStateRow, ChangeRow, NodeRow
 from tables.recordings import RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
 from tables.searches import SearchRow
 
@@ -49,9 +50,11 @@ __all__ = [
     "BackfillRow",
     "Base",
     "CameraRow",
+    "CameraStateRow",
     "CaseExportRow",
     "CaseRow",
     "CertificateRow",
+    "ChangeRow",
     "ChannelRow",
     "ChoiceRow",
     "DeliveryRow",
@@ -69,6 +72,7 @@ __all__ = [
     "MotionCellsRow",
     "MotionChannelRow",
     "MovingHeadRow",
+    "NodeRow",
     "NotificationRuleRow",
     "NotificationSinkRow",
     "PresetNameRow",

@@ -110,7 +110,7 @@ class CameraStore:
             row = session.get(VaultRow, 1)
             if row is None and session.scalars(select(CameraRow.id).limit(1)).first() is not None:
                 raise StartRefused(
-                    f"{self._database.file} holds camera passwords, but the check value of their key is missing. "
+                    f"{self._database.name} holds camera passwords, but the check value of their key is missing. "
                     "Restore a backup of it. Nothing was changed."
                 )
             vault = open_vault(self._key_file, row.key_check if row else None)

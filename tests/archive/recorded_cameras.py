@@ -29,7 +29,6 @@ from core.records import (
     VideoFormat,
 )
 from core.secrets import Secret
-from database import Database
 from media.rtsp.gateway import RtspGateway
 from media.units import UnitSink
 from tables import CameraRow
@@ -38,7 +37,7 @@ from tests.archive.hand_events import HandEvents
 from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S, until
 from tests.placement.owning import OwningCameras
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 
 MAIN = StreamKey(1, 1, RecordedQuality.MAIN)
 SUB = StreamKey(1, 1, RecordedQuality.SUB)
@@ -146,7 +145,7 @@ class RecorderHarness:
     events: HandEvents = field(default_factory=HandEvents)
 
     def __post_init__(self) -> None:
-        self.database = Database(prepared(self.folder / "cameras.sqlite3"))
+        self.database = prepared_database(self.folder / "cameras.sqlite3")
         self.database.open()
         with self.database.write() as session:
             for camera_id in (1, 2):

@@ -260,6 +260,7 @@ def test_any_box_over_seven_days_is_answered_in_a_tenth_of_a_second(index: CellI
 
 
 @pytest.mark.slow
+@pytest.mark.sqlite
 def test_a_day_of_sixteen_channels_takes_less_than_three_megabytes(database: Database) -> None:
     """One minute in five has a visitor for 16 s."""
     rng, first = random.Random(7), ms(START) // MINUTE_MS

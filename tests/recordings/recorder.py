@@ -36,7 +36,6 @@ from core.recordings import (
 from core.records import CameraStatus, Channel, ClockOffset, Credential, DeviceInfo, StreamSource
 from core.secrets import Secret
 from core.settings import Settings
-from database import Database
 from event_manager import EventManager
 from media.rtsp.gateway import RtspGateway
 from recording_manager import RecordingManager
@@ -44,7 +43,7 @@ from recordings.views import ChannelCoverage, Coverage
 from tables import CameraRow, UserRow
 from tests.patience import until
 from tests.placement.owning import OwningCameras
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 
 _T = TypeVar("_T")
 
@@ -212,7 +211,7 @@ class Archive:
         self.clock = HandClock()
         self.recorder = Recorder()
         self.channels = [channel(1), channel(2)]
-        self.database = Database(prepared(self.settings.database_file))
+        self.database = prepared_database(self.settings.database_file)
         self.database.open()
         with self.database.write() as session:
             session.add(

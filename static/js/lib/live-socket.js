@@ -37,7 +37,8 @@ import { SocketClock } from './socket-clock.js';
  *   onProblem: (refusal: Refusal) => void,
  *   onLink: (isUp: boolean) => void,
  *   onMessage?: (message: WatchMessage) => void,
- * }} SocketListener `onLink`: the connection was lost, or is back. After a reconnect the server starts with an init
+ *   onMoved?: () => void,
+ * }} SocketListener `onMoved`: another server has the camera now, and the watch has ended. `onLink`: the connection was lost, or is back. After a reconnect the server starts with an init
  *   section; for a replay it reports in `watching` if the start of the run was missed
  * @typedef {{url: string, WebSocket?: typeof WebSocket, onLoginEnded?: () => void, random?: () => number,
  *   opened?: WebSocket|null}} SocketOptions `opened`: a socket that was opened before; it is closed unless a watch begins soon
@@ -113,19 +114,28 @@ export class LiveSocket {
   /**
    * @param {LiveWatchRequest|ReplayWatchRequest} source
    * @param {SocketListener} listener
-   * @param {{insteadOf?: number}} [how] `insteadOf`: a watch that ends with this one. The server drops
-   *   its unsent messages, so that the new one does not wait behind them
+   * @param {{insteadOf?: number, id?: number}} [how] `insteadOf`: a watch that ends with this one. The server drops
+   *   its unsent messages, so that the new one does not wait behind them. `id`: of the watch, if the caller gives the ids
    * @returns {number} the id for `leave()`
    */
-  watch(source, listener, { insteadOf } = {}) {
-    this.#lastId = (this.#lastId % 65_535) + 1;
-    while (this.#watches.has(this.#lastId)) this.#lastId = (this.#lastId % 65_535) + 1;
+  watch(source, listener, { insteadOf, id = this.#newId() } = {}) {
     const isReplacement = insteadOf !== undefined && this.#watches.delete(insteadOf);
     if (isReplacement) this.link.forgetWatch(insteadOf);
-    this.#watches.set(this.#lastId, { source, listener, init: null, hasMedia: false });
-    if (this.#isUp) this.#ask(this.#lastId, isReplacement ? { instead_of: insteadOf } : {});
+    this.#watches.set(id, { source, listener, init: null, hasMedia: false });
+    if (this.#isUp) this.#ask(id, isReplacement ? { instead_of: insteadOf } : {});
     else this.#open();
+    return id;
+  }
+
+  #newId() {
+    this.#lastId = (this.#lastId % 65_535) + 1;
+    while (this.#watches.has(this.#lastId)) this.#lastId = (this.#lastId % 65_535) + 1;
     return this.#lastId;
+  }
+
+  /** Return the socket for a camera: this one for all, where LiveSockets has several. @param {number} [_cameraId] @returns {LiveSocket} */
+  at(_cameraId) {
+    return this;
   }
 
   /** @param {number} id */
@@ -321,6 +331,7 @@ export class LiveSocket {
     const watch = this.#watches.get(message.id);
     if (!watch) return;
     if (message.type === 'state') watch.listener.onStream(message.stream);
+    else if (message.type === 'moved') watch.listener.onMoved?.();
     else if (message.type === 'problem') watch.listener.onProblem(refusalOf(message));
     else if (message.type === 'init') {
       const { codecs, codec, width, height, sound: audio, has_sound: hasAudio, run = 0, offset_s: offsetS = 0 } = message;

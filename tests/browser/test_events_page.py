@@ -136,6 +136,7 @@ def test_the_calendar_counts_and_chooses_days(app: App, camera_id: int, opened: 
     expect(page.locator(ROWS)).to_have_count(3)
     day = page.get_by_role("button", name="2 events, 1 alert")
     expect(day).to_be_visible()
+    expect(day).to_have_text("1")  # all of it is in the button's name
     day.click()
     expect(page.locator(ROWS)).to_have_count(2)
     expect(page).to_have_url(f"{app.url}/events?day={first:%Y-%m-%d}")

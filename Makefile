@@ -42,6 +42,10 @@ motion: $(VENV)/.installed-motion ## the app looks for motion itself, where a de
 	@$(BIN)/python tools/install_progress.py sum $(INSTALLED)
 	@echo "Restart the app: it then watches channels whose devices tell no motion."
 
+.PHONY: postgresql
+postgresql: $(VENV)/.installed-postgresql ## the driver for a PostgreSQL database, which DATABASE_URL names
+	@$(BIN)/python tools/install_progress.py sum $(INSTALLED)
+
 .PHONY: install
 install: $(VENV)/.installed $(VENV)/.specs front-end ## Python and front-end packages, and the built front end
 	@$(BIN)/python tools/install_progress.py sum $(INSTALLED)
@@ -66,6 +70,11 @@ $(VENV)/.installed-dev: requirements-dev.txt requirements.txt constraints.txt | 
 	@echo "Installing what tests need ..."
 	@set -o pipefail; $(PIP) install -r requirements-dev.txt -c constraints.txt | $(SHOW) "Python package"
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-postgresql: requirements-postgresql.txt constraints.txt | $(VENV)/.installed
+	@echo "Installing the driver for PostgreSQL ..."
+	@set -o pipefail; $(PIP) install -r requirements-postgresql.txt -c constraints.txt | $(SHOW) "Python package"
+	@touch $@
 
 # A developer's environment has OpenCV by another package (ipycam's), which has the same files.
 $(VENV)/.installed-motion: requirements-motion.txt constraints.txt | $(VENV)/bin/python

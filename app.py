@@ -1,5 +1,7 @@
 """Entry point: `python app.py` serves until Ctrl-C; `--demo` adds the pretend recorder if there is no camera yet.
 
+`python app.py database copy --to URL` copies all data into another, empty database, and ends.
+
 `create_app()` returns the WSGI application. `wiring.py` and everything that it imports are imported only in gunicorn's
 worker: an import at the top of this file would cost the master some 40 MB of memory, too.
 """
@@ -44,7 +46,16 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="app.py", description="ONVIF cameras and recorders in the browser.")
     parser.add_argument("--demo", action="store_true", help="add the pretend recorder if there is no camera yet")
-    is_demo = parser.parse_args(arguments).demo
+    commands = parser.add_subparsers(dest="command", metavar="database")
+    copy = commands.add_parser("database", help="copy: all rows into another database").add_subparsers(required=True)
+    copying = copy.add_parser(
+        "copy", help="copy all rows of the app's database into an empty one; the app must not run"
+    )
+    copying.add_argument("--to", required=True, metavar="URL", help="in the form of the setting DATABASE_URL")
+    options = parser.parse_args(arguments)
+    if options.command == "database":
+        return copy_database_to(options.to)
+    is_demo = options.demo
     locks: list[InstanceLock] = []
     try:
         settings = Settings.from_environ()
@@ -64,9 +75,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return Server(settings, lambda: make_application(settings, is_demo=is_demo)).serve()
 
 
+def copy_database_to(url: str) -> int:
+    """Copy the app's database, print the numbers of rows, and return the exit code."""
+    from core.errors import AppError, StartRefused  # noqa: PLC0415 - see the docstring of this file
+    from database import Database  # noqa: PLC0415
+    from database_copy import copy_database  # noqa: PLC0415
+
+    try:
+        settings = Settings.from_environ()
+        target = Settings.from_environ({**os.environ, "DATABASE_URL": url})
+        place = settings.database_place
+        if isinstance(place, Path) and not place.exists():
+            raise SettingsError(f"{place} does not exist: there is nothing to copy.")
+        if place == target.database_place:
+            raise SettingsError("--to names the database that the app uses already.")
+        lock = InstanceLock(settings.data_dir)
+        lock.acquire()
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_CANNOT_START
+    source, other = Database(place), Database(target.database_place)
+    try:
+        counts = copy_database(source, other)
+    except (StartRefused, AppError) as error:
+        sys.stderr.write(f"Nothing was copied. {error}\n")
+        return EXIT_CANNOT_START
+    finally:
+        source.close()
+        other.close()
+        lock.release()
+    for name, count in counts.items():
+        if count:
+            sys.stdout.write(f"{count:>10} {name}\n")
+    sys.stdout.write(f"{sum(counts.values())} rows are in {other.name}. Set DATABASE_URL, then start the app.\n")
+    return 0
+
+
 def check_accounts(settings: Settings) -> None:
     """Raise SettingsError if other machines could reach the app and there is no account. wiring.py checks again."""
-    if settings.is_loopback:
+    if settings.is_loopback or settings.database_place != settings.database_file:  # PostgreSQL: the worker asks it
         return
     try:
         with contextlib.closing(sqlite3.connect(f"{settings.database_file.as_uri()}?mode=ro", uri=True)) as database:

@@ -261,6 +261,10 @@ class ArchiveManager:
         """Follow the change or the removal of a camera."""
         self._recorders.forget_camera(camera_id)
 
+    def release_camera(self, camera_id: int) -> None:
+        """End the recordings of a camera that another node connects."""
+        self._recorders.release_camera(camera_id)
+
     # ---- retention -------------------------------------------------------------------------------
 
     def keep(

@@ -80,6 +80,14 @@ class BackfillManager:
         self._store.fail_unfinished(camera_id, CAMERA_CHANGED, self._clock.now_utc())
         self._worker.interrupt_camera(camera_id)
 
+    def release_camera(self, camera_id: int) -> None:
+        """End the running job of a camera that another node connects. It goes on where the camera is."""
+        self._worker.release_camera(camera_id)
+
+    def adopt_camera(self, camera_id: int) -> None:  # noqa: ARG002 - it looks at all jobs
+        """Go on soon with the jobs of a camera that this node connects now."""
+        self._worker.wake()
+
     def jobs(self) -> list[Backfill]:
         """Return all jobs, the newest first."""
         return self._store.jobs()
@@ -215,7 +223,8 @@ class BackfillManager:
         return self._store.move(backfill_id, state, of=of, now=self._clock.now_utc())
 
     def _range(self, camera_id: int, channel: int, start: datetime, end: datetime) -> Stretch:
-        """Raise InvalidRequest, or NotFound for an unknown camera or channel."""
+        """Raise InvalidRequest, NotOwner, or NotFound for an unknown camera or channel."""
+        self._cameras.check_owner(camera_id)
         if all(item.number != channel for item in self._cameras.channels(camera_id)):
             raise NotFound("There is no such channel.")
         if end <= start:

@@ -171,6 +171,18 @@ class EventManager:
         self.topics.forget(camera_id)
         self.imports.forget(camera_id)
 
+    def release_camera(self, camera_id: int) -> None:
+        """Forget the subscription of a camera that another node connects: that node ends it if it is still open."""
+        with self._lock:
+            self._subscriptions.pop(camera_id, None)
+
+    def adopt_camera(self, camera_id: int) -> None:
+        """Read the subscription that the last owner of a camera may have left open. Raise Unavailable."""
+        self._switches.load()
+        stored = self._store.load().get(camera_id)
+        if stored is not None:
+            self.subscription(camera_id).adopt(stored)
+
     def delete_events(self, camera_id: int) -> None:
         """Delete the log of a camera that was removed. Its events are hidden immediately."""
         self._retention.forget_camera(camera_id)

@@ -86,6 +86,14 @@ class ExportManager:
         """Let the running jobs of a camera look up its device again: its address or credential has changed."""
         self._worker.interrupt_camera(camera_id)
 
+    def release_camera(self, camera_id: int) -> None:
+        """End the running jobs of a camera that another node connects. They stay unfinished."""
+        self._worker.interrupt_camera(camera_id)
+
+    def adopt_camera(self, camera_id: int) -> None:  # noqa: ARG002 - it looks at all jobs
+        """Go on with the jobs of a camera that this node connects now."""
+        self._worker.wake()
+
     def camera_deleted(self, camera_id: int) -> None:
         """End the unfinished jobs of a camera. Their finished files stay."""
         now = self._clock.now_utc()
@@ -302,6 +310,7 @@ class ExportManager:
                 raise InvalidRequest.of_field(f"ranges.{index}.end_time", "at most 24 hours after start_time")
             if wanted.end > now:
                 raise InvalidRequest.of_field(f"ranges.{index}.end_time", "not in the future")
+            self._cameras.check_owner(wanted.camera_id)
 
     def _recorded_s(self, wanted: ExportRange) -> float:
         places = self._recordings.channel_places(wanted.camera_id, wanted.channel, wanted.start)

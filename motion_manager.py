@@ -194,9 +194,9 @@ class MotionManager(ChildListener):
         return CellHits(found.hits, ()) if is_part_ignored else found
 
     def add_cells(self, camera_id: int, channel: int, found: Mapping[datetime, bytes]) -> None:
-        """Note the changed cells of pictures that another search has looked at. Raise Unavailable."""
+        """Note the changed cells of whole minutes that a search has looked at. Raise Unavailable."""
         for at, cells in found.items():
-            self._cells.add((camera_id, channel), round(at.timestamp() * 1000), cells)
+            self._cells.add((camera_id, channel), round(at.timestamp() * 1000), cells, is_whole=True)
         self._cells.flush()
 
     def forget_cells_before(self, camera_id: int, channel: int, moment: datetime) -> None:
@@ -324,7 +324,7 @@ class MotionManager(ChildListener):
 
     def _is_wanted(self, place: Place) -> bool:
         mode = self._store.get(place).mode
-        if not mode.may_watch:
+        if not mode.may_watch or not self._cameras.owns(place[0]):
             return False
         if mode is MotionMode.AUTO and self._device_motion.is_told(place) and not self._shows_pictures:
             return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -26,6 +26,7 @@ from events.log_query import EventQuery
 from notifications.courier import Courier, CourierParts, Waiting
 from notifications.delivery_store import DeliveryStore
 from notifications.dispatcher import Decision, Dispatcher
+from notifications.losses import Loss
 from notifications.outgoing import Outgoing
 from notifications.records import (
     Delivery,
@@ -44,9 +45,10 @@ from notifications.rules import LATEST
 from notifications.running_sinks import RunningSinks
 from notifications.sample import event_for_test
 from notifications.shown_devices import ShownDevices
-from notifications.sink_settings import SinkSettings, check_settings, kind_of, server_of
+from notifications.sink_settings import SinkSettings, check_settings, keeps_secret, kind_of
 from notifications.sinks import Sink, SinkError, SinkKind
 from notifications.store import RuleStore, SinkStore
+from notifications.trial_limit import TrialLimit
 from onvif_manager import OnvifManager
 
 log = logging.getLogger(__name__)
@@ -87,6 +89,7 @@ class NotificationManager:
         )
         self._sinks = RunningSinks(Outgoing(settings, clock), self._sink_store, self._courier)
         self._dispatcher = Dispatcher(events, clock)
+        self._trials = TrialLimit(clock)
         self._shown = ShownDevices(database, cameras)
         self._looked_s = self._pruned_s = float("-inf")
         events.log.on_stored(self._dispatcher.take)
@@ -157,8 +160,12 @@ class NotificationManager:
         return [sink for sink_id in rule.wanted.sinks if (sink := self._sinks.find(sink_id)) is not None]
 
     def test_rule(self, who: Principal, rule_id: int) -> list[Delivery]:
-        """Send a test to all sinks of a rule that are on, and return the deliveries. Raise NotFound."""
+        """Send a test to all sinks of a rule that are on, and return the deliveries.
+
+        Raise NotFound, or LimitReached (test_limit).
+        """
         rule = self.rule(who, rule_id)
+        self._trials.take(who.user_id, f"rule {rule_id}")
         return self._deliver([Decision(rule, event_for_test(rule.wanted, self._cameras, self._clock.now_utc()))])
 
     # ---- sinks -----------------------------------------------------------------------------------
@@ -189,7 +196,7 @@ class NotificationManager:
         return sink
 
     def change_sink(self, sink_id: int, change: SinkChange) -> StoredSink:
-        """Change a sink. A stored secret goes to no other server or user name: it must be given again for these.
+        """Change a sink. A stored secret goes to no other server or user name, and over no less secure connection.
 
         Raise InvalidRequest with the field's name, or NotFound.
         """
@@ -203,9 +210,12 @@ class NotificationManager:
             after = _with_settings(after, change.settings)
         if change.secret is not None:
             after = replace(after, secret=change.secret or None, is_readable=True)
-        elif before.secret is not None and server_of(after.settings) != server_of(before.settings):
+        elif before.secret is not None and not keeps_secret(before.settings, after.settings):
             field = f"{before.kind.value}.password"
-            raise InvalidRequest.of_field(field, "enter it again: the server or the user name is another one")
+            message = (
+                "enter it again: the server or the user name is another one, or the connection is not encrypted now"
+            )
+            raise InvalidRequest.of_field(field, message)
         check_settings(after.settings, has_secret=bool(after.secret) or not after.is_readable)
         self._sink_store.change(after, self._cameras.vault)
         self._sinks.set(after)
@@ -219,8 +229,13 @@ class NotificationManager:
         self._sink_store.remove(sink_id)
 
     def test_sink(self, who: Principal, sink_id: int) -> Outcome:
-        """Send a test now, also by a sink that is off. Return the outcome. Raise NotFound."""
+        """Send a test now, also by a sink that is off. Return the outcome.
+
+        Raise NotFound, or LimitReached (test_limit).
+        """
         sink = self.sink(who, sink_id)
+        owner = f" of {who.user_id}" if sink.kind is SinkKind.PUSH else ""  # whose own browsers get the test
+        self._trials.take(who.user_id, f"sink {sink_id}{owner}")
         event = event_for_test(RuleDraft(name=""), self._cameras, self._clock.now_utc())
         delivery = self._delivery(Decision(Rule(0, who.user_id, RuleDraft(name="")), event), sink)
         notice = self._courier.notice(Waiting(delivery, event, 0.0), threading.Event())
@@ -253,6 +268,7 @@ class NotificationManager:
                 self._looked_s = float("-inf")
         self._sinks.show(result.changes)
         self._deliver(self._allowed(result.decisions))
+        self._log_losses(result.losses)
         next_s = self._looked_s + _LOOKS_EVERY_S
         if result.next_s is not None:
             next_s = min(next_s, result.next_s)
@@ -333,6 +349,26 @@ class NotificationManager:
         for delivery, (_, event) in zip(stored, wanted, strict=True):
             self._sinks.put(Waiting(delivery, event, now_s))
         return stored
+
+    def _log_losses(self, losses: Sequence[Loss]) -> None:
+        """Write to the log of deliveries how many events were too many for a rule."""
+        allowed = {decision.rule.id for decision in self._allowed(Decision(loss.rule, loss.event) for loss in losses)}
+        lost = [
+            replace(
+                self._delivery(Decision(loss.rule, loss.event), sink),
+                state=DeliveryState.DROPPED,
+                code="too_many_events",
+                detail=f"Too many events came at a time: this rule has left out {loss.count}.",
+            )
+            for loss in losses
+            if loss.rule.id in allowed
+            for sink in self.sinks_of(loss.rule)
+            if sink.is_on
+        ]
+        try:
+            self._deliveries.add(lost)
+        except AppError as error:
+            log.warning("the log of notifications could not be written (%s)", error.code)
 
     def _delivery(self, decision: Decision, sink: StoredSink) -> Delivery:
         rule, event = decision.rule, decision.event

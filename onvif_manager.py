@@ -18,6 +18,7 @@ from cameras.editing import CameraEditor
 from cameras.finding import Finder
 from cameras.health import make_health_card
 from cameras.media_calls import MediaCalls, recording_zone
+from cameras.ownership import Ownership
 from cameras.pretend_camera import PretendCamera
 from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
 from cameras.registry import Registry
@@ -30,9 +31,10 @@ from core.clock import Clock
 from core.errors import Conflict, NotFound
 from core.events import EventDevice
 from core.login_protection import LoginProtection
+from core.placement import Placement
 from core.ptz import PtzDevice
 from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource, ZoneOfTimes
-from core.records import Channel, Problem, StreamSource, VideoFormat, channel_of_profile
+from core.records import CameraStatus, Channel, Problem, StreamSource, VideoFormat, channel_of_profile
 from core.settings import Settings
 from database import Database
 from media.process import Spawner
@@ -72,6 +74,7 @@ class OnvifManager:
         self._media_calls = MediaCalls(self._registry, self._store, self._connector, settings, clock)
         self._snapshots = Snapshots(self._registry, self._connector, self._cache, settings, clock)
         self._finder = Finder(self._registry, settings, network)
+        self._ownership = Ownership(self._registry, self._store, self._connector, self._snapshots)
         self._on_accepted_certificate: list[Callable[[int], None]] = []
         self._editor = CameraEditor(
             self._registry, self._store, self._connector, self._snapshots, self._cache, protection.gate, clock
@@ -148,6 +151,48 @@ class OnvifManager:
     def on_accepted_certificate(self, callback: Callable[[int], None]) -> None:
         """Call `callback(camera_id)` after a user has accepted a changed certificate: its streams may go on."""
         self._on_accepted_certificate.append(callback)
+
+    # ---- several nodes ---------------------------------------------------------------------------
+
+    def use_placement(self, placement: Placement) -> None:
+        """Connect only the cameras that `placement` gives to this process. Call it before start()."""
+        self._ownership.follow(placement)
+
+    def on_lost(self, callback: Callable[[int], None]) -> None:
+        """Call `callback(camera_id)` after another node became the owner: everything at the device must end.
+
+        The connection to the device is still open for ask_head() and ask_events(). The database may be away. Calls for
+        different cameras may come at the same time.
+        """
+        self._ownership.on_lost.append(callback)
+
+    def on_closed(self, callback: Callable[[int], None]) -> None:
+        """Call `callback(camera_id)` after on_lost(), when the connection to the device has ended."""
+        self._ownership.on_closed.append(callback)
+
+    def on_gained(self, callback: Callable[[int], None]) -> None:
+        """Call `callback(camera_id)` after this process became the owner of a camera, before it connects the camera."""
+        self._ownership.on_gained.append(callback)
+
+    def owns(self, camera_id: int) -> bool:
+        """True if this process may connect the camera."""
+        return self._registry.owns(camera_id)
+
+    def check_owner(self, camera_id: int) -> None:
+        """Raise NotFound for an unknown camera, and NotOwner for one that another node may connect."""
+        self._registry.check_owner(camera_id)
+
+    def owned_cameras(self) -> list[CameraView]:
+        """Return the cameras that this process may connect, sorted by id."""
+        return [view for view in self._registry.views() if self._registry.owns(view.id)]
+
+    def states(self) -> dict[int, tuple[CameraStatus, Problem | None]]:
+        """Return the states of the cameras that this process owns, for the other nodes."""
+        return self._registry.states()
+
+    def show_state(self, camera_id: int, status: CameraStatus, problem: Problem | None) -> None:
+        """Show the state that the owner of a camera has noted. Ignore an unknown camera, and one of this process."""
+        self._registry.show_state(camera_id, status, problem)
 
     # ---- reading from memory ---------------------------------------------------------------------
 

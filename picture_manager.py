@@ -91,6 +91,13 @@ class PictureManager:
             worker.stop()
         self._cache.drop_camera(camera_id)
 
+    def release_camera(self, camera_id: int) -> None:
+        """Read no more pictures from the device of a camera that another node connects. Those on the disk stay."""
+        with self._lock:
+            worker = self._workers.pop((camera_id, Origin.DEVICE), None)
+        if worker is not None:
+            worker.stop()
+
     def forget_before(self, camera_id: int, channel: int, moment: datetime) -> None:
         """Drop the pictures of a channel before a moment: a limit by law has deleted its recordings."""
         self._cache.drop_before(camera_id, channel, moment.timestamp())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
@@ -69,10 +69,15 @@ class PtzManager:
     def start(self) -> None:
         """Begin to run commands. The first one to a head that moved when the app ended is Stop."""
         self._marks.start()
-        for camera_id, place in self._store.moving():
-            self._heads.of(HeadKey(camera_id, place.video_source_token)).head.stop_after_restart(place)
-        self._tours.load()
+        owned = {view.id for view in self._cameras.owned_cameras()}
+        self._stop_after_restart(owned)
+        self._tours.load(owned)
         self._dead_man.start()
+
+    def _stop_after_restart(self, camera_ids: Container[int]) -> None:
+        for camera_id, place in self._store.moving():
+            if camera_id in camera_ids:
+                self._heads.of(HeadKey(camera_id, place.video_source_token)).head.stop_after_restart(place)
 
     def stop(self) -> None:
         """Stop every head that moves, within a second, and take no more commands. May be called twice."""
@@ -115,6 +120,17 @@ class PtzManager:
         self._heads.forget(camera_id)
         self._imaging.forget(camera_id)
         self._tours.go_on(camera_id)
+
+    def release_camera(self, camera_id: int) -> None:
+        """Forget the heads of a camera that another node connects. That node continues its tours."""
+        self._tours.release(camera_id)
+        self._heads.forget(camera_id)
+        self._imaging.forget(camera_id)
+
+    def adopt_camera(self, camera_id: int) -> None:
+        """Continue the tours of a camera that this node connects now, and stop its moving heads. Wait for the disk."""
+        self._stop_after_restart({camera_id})
+        self._tours.adopt(camera_id)
 
     def moving_heads(self) -> frozenset[tuple[int, str]]:
         """Return the camera and the video source of each head that moves, or may be on its way to a preset."""

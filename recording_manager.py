@@ -93,6 +93,10 @@ class RecordingManager:
         self._indexer.forget(camera_id)
         self._store.forget(camera_id)
 
+    def release_camera(self, camera_id: int) -> None:
+        """Ask the device of a camera nothing more, because another node connects it. The index stays."""
+        self._indexer.forget(camera_id)
+
     # ---- from the index --------------------------------------------------------------------------
 
     def coverage(

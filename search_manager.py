@@ -24,6 +24,7 @@ from searches.worker import SearchWorker
 __all__ = ["SearchManager"]
 
 LONGEST = timedelta(days=31)
+CAMERA_MOVED = Problem("camera_moved", "Another server connects this camera now. Start the search again.")
 CAMERA_CHANGED = Problem("camera_changed", "The camera was changed or removed while this search ran.")
 
 
@@ -46,7 +47,7 @@ class SearchManager:
         self.can_compare = context.can_compare
 
     def start(self) -> None:
-        self._worker.start()
+        self._worker.start([view.id for view in self._cameras.owned_cameras()])
 
     def stop(self) -> None:
         """End all searches within 6 s. May be called twice."""
@@ -55,6 +56,14 @@ class SearchManager:
     def forget_camera(self, camera_id: int) -> None:
         """End the searches of a camera that was removed, or has another address or credential."""
         self._worker.end_camera(camera_id, CAMERA_CHANGED)
+
+    def release_camera(self, camera_id: int) -> None:
+        """End the searches of a camera that another node connects."""
+        self._worker.end_camera(camera_id, CAMERA_MOVED)
+
+    def adopt_camera(self, camera_id: int) -> None:
+        """Let the searches fail that the last owner of a camera has left unfinished."""
+        self._worker.adopt_camera(camera_id)
 
     def searches(self, who: Principal) -> list[Search]:
         """Return the searches of the last day that this user may see, the newest first."""
@@ -68,7 +77,8 @@ class SearchManager:
         return self._worker.view(search)
 
     def add(self, who: Principal, draft: SearchDraft) -> Search:
-        """Begin a search as soon as it is its turn. Raise InvalidRequest, NotFound or LimitReached (search_limit)."""
+        """Begin a search as soon as it is its turn. Raise InvalidRequest, NotFound, NotOwner or LimitReached."""
+        self._cameras.check_owner(draft.camera_id)
         channel = self._check(draft)
         now = self._clock.now_utc()
         search = self._store.add(who.user_id, who.name, draft, now, is_small=is_small(draft.points, channel))
@@ -80,11 +90,11 @@ class SearchManager:
 
     def cancel(self, who: Principal, search_id: int) -> Search:
         """End a search; its results stay for a day. Raise NotFound or Conflict (search_state)."""
-        search = self._visible(who, search_id)
+        search = self._worker.view(self._visible(who, search_id))
         if not search.state.is_unfinished:
             raise Conflict(f"This search is {search.state.value}.", code="search_state")
         self._worker.end(search_id, SearchState.CANCELLED)
-        return self._store.get(search_id)
+        return self._worker.view(self._store.get(search_id))
 
     # ---- inside ----------------------------------------------------------------------------------
 

@@ -112,11 +112,13 @@ class StreamManager:
         session for HLS if the device sends HEVC. Returns immediately, without asking the device.
 
         Raises LimitReached if there are too many sessions, or if no more may be transcoded (code transcode_limit);
-        NotFound for an unknown camera or media profile; Unavailable while the app starts or stops.
+        NotFound for an unknown camera or media profile; NotOwner for a camera that another node connects; Unavailable
+        while the app starts or stops.
         """
         _check_accept(accept)
         video = self._cameras.known_video(camera_id, profile_token)
         with self._table.lock:
+            self._cameras.check_owner(camera_id)
             codec = self._table.codec(camera_id, profile_token, video)
             key = LiveStreamKey(camera_id, profile_token, is_hevc_variant="hevc" in accept and codec == "hevc")
             is_transcoding = needs_transcode(codec, is_hevc_variant=key.is_hevc_variant)
@@ -190,13 +192,14 @@ class StreamManager:
         device session. Raises LimitReached (transcode_limit) if no more may be transcoded, CameraUnsupported if the
         stream is too large.
 
-        Raises LimitReached, NotFound; Unavailable while the app starts or stops.
+        Raises LimitReached, NotFound, NotOwner; Unavailable while the app starts or stops.
         """
         video = self._cameras.known_video(camera_id, profile_token)
         key = LiveStreamKey(camera_id, profile_token, is_small=is_small)
         if is_small:
             check_small_source(video)
         with self._table.lock:
+            self._cameras.check_owner(camera_id)
             codec = self._table.codec(camera_id, profile_token, video)
             old = self._table.find(key.stream_id)
             if isinstance(old, LiveSession):
@@ -229,10 +232,11 @@ class StreamManager:
         `only_sure`: for a user limited to channels; no recording plays whose channel is only guessed.
         The viewer then fetches HLS playlists or calls watch_replay(). Raises LimitReached if there are too many
         sessions, or (code replay_limit) if all replay sessions of the device are in use and the archive does not have
-        this time: `used_by` names them; Unavailable while the app starts or stops.
+        this time: `used_by` names them; NotOwner; Unavailable while the app starts or stops.
         """
         _check_accept(accept)
         with self._table.lock:
+            self._cameras.check_owner(camera_id)
             self._table.check_capacity()
             replays = [one for one in self._table.of_camera(camera_id) if isinstance(one, ReplaySession)]
             active = tuple(one.stream_id for one in replays if one.uses_device)
@@ -341,7 +345,7 @@ class StreamManager:
     # ---- for changes of a camera ------------------------------------------------------------------
 
     def stop_camera(self, camera_id: int) -> None:
-        """End the sessions of a camera that is being deleted."""
+        """End the sessions of a camera that is being deleted, or that another node connects."""
         with self._table.lock:
             sessions = self._table.of_camera(camera_id)
             self._table.forget_codecs(camera_id)

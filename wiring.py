@@ -21,6 +21,7 @@ from core.errors import AppError, StartRefused
 from core.login_gate import LoginGate
 from core.login_protection import LoginProtection
 from core.loop_thread import LoopThread
+from core.placement import Placement
 from core.settings import Settings
 from database import Database
 from event_manager import EventManager
@@ -40,6 +41,7 @@ from notifications.web_push import WebPush
 from object_manager import ObjectManager
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
+from placement.alone import Alone
 from ptz_manager import PtzManager
 from recording_manager import RecordingManager
 from search_manager import SearchManager
@@ -67,13 +69,14 @@ from workers.tours import TourWorker
 class Application:
     """All parts of the app. `start()` starts them in the order of their dependencies, `stop()` ends them in reverse."""
 
-    def __init__(self, settings: Settings, *, is_demo: bool = False) -> None:
+    def __init__(self, settings: Settings, *, is_demo: bool = False, placement: Placement | None = None) -> None:
         self.settings = settings
+        self.placement: Placement = placement or Alone()
         self._is_demo = is_demo
         self._running: ExitStack | None = None
         clock = SystemClock()
         login_gate = LoginGate(clock, retry_after_s=settings.login_retry_s)
-        self.database = Database(settings.database_file)
+        self.database = Database(settings.database_place)
         self.accounts = AccountManager(self.database, settings, clock)
         self.spawner = Spawner()
         certificates = PinnedCertificates(clock)
@@ -94,6 +97,7 @@ class Application:
             timeout_s=settings.device_timeout_s,
         )
         self.cameras = OnvifManager(self.database, settings, clock, protection, network, spawner=self.spawner)
+        self.cameras.use_placement(self.placement)
         self.events = EventManager(self.database, settings, clock, self.cameras)
         self.archive = ArchiveManager(self.database, settings, clock, self.gateway, self.cameras, self.events)
         self.web_push = WebPush(
@@ -180,6 +184,7 @@ class Application:
             subscribe(self.recordings.forget_camera)
             subscribe(self.pictures.forget_camera)
             subscribe(self.ptz.forget_camera)
+        self._follow_moves()
         managers = Managers(
             cameras=self.cameras,
             streams=self.streams,
@@ -198,6 +203,7 @@ class Application:
             web_push=self.web_push,
             notifications=self.notifications,
             searches=self.searches,
+            placement=self.placement,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets
@@ -206,6 +212,42 @@ class Application:
         self.web.cli.add_command(users_commands(self.accounts, self.database))
         self.web.cli.add_command(secrets_commands(settings, self.cameras, self.accounts))
         self.web.cli.add_command(recordings_commands(settings, self.archive))
+
+    def _follow_moves(self) -> None:
+        """Let the managers follow the moves of cameras between nodes.
+
+        The quick ends come first, so that the device soon has no RTSP session; the last two ask the device.
+        """
+        for end in (
+            self.archive.release_camera,
+            self.exports.release_camera,
+            self.backfills.release_camera,
+            self.searches.release_camera,
+            self.pictures.release_camera,
+            self.recordings.release_camera,
+            self.pinned_channels.forget_camera,
+            self.motion_watch.forget_camera,
+            self.streams.stop_camera,
+            self.ptz.stop_camera,
+            self.event_listeners.close_camera,
+        ):
+            self.cameras.on_lost(end)
+        for forget in (
+            self.event_listeners.open_camera,
+            self.events.release_camera,
+            self.ptz.release_camera,
+        ):
+            self.cameras.on_closed(forget)
+        for begin in (
+            self.events.adopt_camera,
+            self.ptz.adopt_camera,
+            self.searches.adopt_camera,
+            self.exports.adopt_camera,
+            self.backfills.adopt_camera,
+            self.motion.forget_camera,
+            self.archive.forget_camera,
+        ):
+            self.cameras.on_gained(begin)
 
     def start(self) -> None:
         """Start all parts. Raise StartRefused, and stop those that run already, if one of them cannot start."""
@@ -241,6 +283,7 @@ class Application:
                 (self.motion_watch.start, self.motion_watch.stop),
                 (partial(self.sockets.start, self._media_thread), self.sockets.stop),
                 (self.pinned_channels.start, self.pinned_channels.stop),
+                (self.placement.start, self.placement.stop),  # it calls back into the parts above
             ):
                 started.callback(stop)
                 start()

@@ -90,6 +90,12 @@ class ChannelRecorders:
                         recorder.reconnect()
                     self._look_at(place)
 
+    def release_camera(self, camera_id: int) -> None:
+        """End the recordings of a camera that another node connects, without a wait for the database."""
+        for place in self._places():
+            if place[0] == camera_id:
+                self._finish(place)
+
     def trigger(
         self, camera_id: int, channel: int, *, active: bool, kind: str = "", at: datetime | None = None
     ) -> None:
@@ -192,9 +198,9 @@ class ChannelRecorders:
             if self._is_stopping.is_set():
                 return
             rule = self._rules.stored_rule(*place)
-            if rule is None:
+            if rule is None or not self._cameras.owns(place[0]):
                 if (gone := self._remove(place)) is not None:
-                    gone.finish(GapReason.SWITCHED_OFF)
+                    gone.finish(GapReason.SWITCHED_OFF if rule is None else GapReason.SERVER_OFF)
                 return
             try:
                 recorder = self._recorder(place) or self._add(place)
@@ -219,7 +225,7 @@ class ChannelRecorders:
 
     def _note_cameras_that_came_back(self) -> None:
         before = self._online
-        self._online = {one.id: one.status is CameraStatus.ONLINE for one in self._cameras.list_cameras()}
+        self._online = {one.id: one.status is CameraStatus.ONLINE for one in self._cameras.owned_cameras()}
         for place in self._places():
             if self._online.get(place[0]) and not before.get(place[0], True):
                 with self._lock_of(place):
@@ -242,12 +248,14 @@ class ChannelRecorders:
         now = self._clock.now_utc()
         alive = min(last_alive or now, now)
         for gap in self._gaps.open_gaps():
+            if not self._cameras.owns(gap.camera_id):  # its next owner goes on with it
+                continue
             if gap.reason is not GapReason.PAUSED:
                 self._gaps.end(gap.id, alive)
             elif self._pauses.pause_of(gap.camera_id, gap.channel) is None:
                 self._gaps.end(gap.id, self._paused_until(gap.camera_id, gap.channel, alive, now))
         for (camera_id, channel), rule in self._rules.rules().items():
-            if self._pauses.pause_of(camera_id, channel) is None:
+            if self._cameras.owns(camera_id) and self._pauses.pause_of(camera_id, channel) is None:
                 for start, end in _wished(rule, self._paused_until(camera_id, channel, alive, now), now):
                     self._add_server_off(camera_id, channel, start, end)
 

@@ -119,9 +119,13 @@ class BackfillPlanner:
         if any(now_s < self._not_before_s.get((camera_id, one), 0.0) for one in (None, channel)):
             return False
         try:
-            return self._cameras.get_camera(camera_id).status is CameraStatus.ONLINE
+            return self.owns(camera_id) and self._cameras.get_camera(camera_id).status is CameraStatus.ONLINE
         except NotFound:
             return False
+
+    def owns(self, camera_id: int) -> bool:
+        """True if this process may connect the camera. Any thread."""
+        return self._cameras.owns(camera_id)
 
     def proposals(self) -> list[tuple[int, int, Stretch]]:
         """Return camera, channel and stretch of the gaps that a recorder can fill and no rule does. Any thread."""

@@ -45,7 +45,7 @@ class BackfillWorker:
         self._lock = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_stopping = False
-        self._running_id: int | None = None
+        self._running: Backfill | None = None
         self._is_interrupted = False
         self._not_before_s: dict[int, float] = {}
         self._failures: dict[int, int] = {}
@@ -79,7 +79,7 @@ class BackfillWorker:
     def eta_s(self, job: Backfill) -> float | None:
         """Return the seconds that a job still takes, by the speed of its present run; None if that is not known."""
         with self._lock:
-            if self._running_id != job.id or self._began is None:
+            if self._running is None or self._running.id != job.id or self._began is None:
                 return None
             began_s, done_before_s = self._began
         done_s, took_s = job.done_s - done_before_s, self._clock.monotonic_s() - began_s
@@ -88,19 +88,23 @@ class BackfillWorker:
     def interrupt(self, backfill_id: int) -> None:
         """End this job if it runs, because its state has changed. Wait until its place at the recorder is free."""
         with self._lock:
-            if self._running_id == backfill_id:
+            running = self._running
+            if running is not None and running.id == backfill_id:
                 self._is_interrupted = True
-                self._lock.wait_for(lambda: self._running_id != backfill_id, _ENDED_S)
+                self._lock.wait_for(lambda: self._running is not running, _ENDED_S)
 
     def interrupt_camera(self, camera_id: int) -> None:
         """End the running job of a camera that was changed or removed. It begins again soon if the camera exists."""
         with self._lock:
-            running = self._running_id
-        if running is not None:
-            with suppress(AppError):
-                if self._store.get(running).camera_id != camera_id:
-                    return
-            self.interrupt(running)
+            running = self._running
+        if running is not None and running.camera_id == camera_id:
+            self.interrupt(running.id)
+
+    def release_camera(self, camera_id: int) -> None:
+        """End the running job of a camera that another node connects. Do not wait for its end."""
+        with self._lock:
+            if self._running is not None and self._running.camera_id == camera_id:
+                self._is_interrupted = True
 
     # ---- the thread ------------------------------------------------------------------------------
 
@@ -128,7 +132,11 @@ class BackfillWorker:
         """Return the next job; those of users come before those of rules."""
         now_s = self._clock.monotonic_s()
         with self._lock:
-            due = [job for job in self._store.waiting() if self._not_before_s.get(job.id, 0.0) <= now_s]
+            due = [
+                job
+                for job in self._store.waiting()
+                if self._not_before_s.get(job.id, 0.0) <= now_s and self._planner.owns(job.camera_id)
+            ]
         return min(due, key=lambda job: (job.is_automatic, job.id), default=None)
 
     def _check(self) -> None:
@@ -137,13 +145,13 @@ class BackfillWorker:
 
     def _run(self, job: Backfill) -> None:
         with self._lock:
-            self._running_id, self._is_interrupted = job.id, False
+            self._running, self._is_interrupted = job, False
             self._began = (self._clock.monotonic_s(), job.done_s)
         try:
             self._fetch(job)
         finally:
             with self._lock:
-                self._running_id = None
+                self._running = None
                 self._lock.notify_all()
 
     def _fetch(self, job: Backfill) -> None:

@@ -36,6 +36,11 @@ def ask(method: str, url: str, body: object | None = None, timeout_s: float = 60
     return json.loads(text) if text else None
 
 
+def serves_stream(process: psutil.Process) -> bool:
+    """True for an ffmpeg of a stream; False for one that decodes single pictures, which any event may need."""
+    return "ffmpeg" in process.name() and "image2pipe" not in process.cmdline()
+
+
 @dataclass(frozen=True, slots=True)
 class Recorder:
     """A running pretend recorder."""
@@ -113,8 +118,8 @@ class App:
         time.sleep(_LINGER_S)
 
     def ffmpegs(self) -> list[psutil.Process]:
-        """Return the ffmpeg processes of the app."""
-        return [child for child in psutil.Process(self.pid).children(recursive=True) if "ffmpeg" in child.name()]
+        """Return the ffmpeg processes of the app that serve streams."""
+        return [child for child in psutil.Process(self.pid).children(recursive=True) if serves_stream(child)]
 
     def add_recorder(self, device: Recorder) -> int:
         """Add the recorder as a camera and wait until the app has connected to it; return the camera's id."""

@@ -17,7 +17,7 @@ from bench.load import stream_urls
 from bench.meter import family, measure
 from bench.pictures import browser, wait_shown
 from bench.plain import PlainServer
-from bench.setting import App, Recorder
+from bench.setting import App, Recorder, serves_stream
 from tools.frames import READ_ALL_VIDEOS
 
 TILES = 16
@@ -100,7 +100,7 @@ def opened(
         shown_ms = wait_shown(page, len(timings))
         page.wait_for_timeout(_SETTLE_MS)
         cost = measure(processes, window_s)
-        ffmpegs = sum("ffmpeg" in process.name() for process in processes())
+        ffmpegs = sum(serves_stream(process) for process in processes())
         seen = page.evaluate(READ_ALL_VIDEOS, _READ_S)
     finally:
         page.close()

@@ -104,10 +104,12 @@ class Connector:
     def connect_now(self, camera_id: int) -> None:
         """Connect as soon as a worker is free.
 
-        The worker skips a camera without a readable password, and the pretend recorder while it has no port.
+        The worker skips a camera without a readable password, and the pretend recorder while it has no port. A camera
+        of another node is ignored.
         """
-        self._schedule.put_now(camera_id)
-        self._add_worker_if_busy()
+        if self._registry.owns(camera_id):
+            self._schedule.put_now(camera_id)
+            self._add_worker_if_busy()
 
     def abort(self, camera_id: int) -> None:
         """End a running attempt to open the device, because the camera was changed or removed."""
@@ -125,7 +127,7 @@ class Connector:
         """Return the open device; wait at most `timeout_s` for it. The call also starts a pending retry early.
 
         Raise the error of the last attempt if there is no device: CameraAuthFailed without a wait,
-        CameraUnreachable, ...
+        CameraUnreachable, ... Raise NotOwner if another node may connect the camera.
         """
         deadline_s = self._clock.monotonic_s() + timeout_s
         registry = self._registry
@@ -133,6 +135,7 @@ class Connector:
             entry = registry.entry(camera_id)
             if entry.device is not None:
                 return entry.device
+            registry.check_owner(camera_id)
             if entry.status is CameraStatus.AUTH_FAILED:
                 raise error_from_problem(entry.error)
             generation, attempts = entry.generation, entry.attempts
@@ -143,6 +146,7 @@ class Connector:
                 entry = registry.entry(camera_id)
                 if entry.device is not None:
                     return entry.device
+                registry.check_owner(camera_id)
                 if entry.generation != generation or entry.attempts != attempts:
                     raise error_from_problem(entry.error)
                 left_s = deadline_s - self._clock.monotonic_s()
@@ -205,7 +209,7 @@ class Connector:
     def _work(self, camera_id: int) -> float | None:
         """Run once. Return the seconds until this camera is due again; None: only when it is scheduled from outside."""
         entry = self._registry.begin_attempt(camera_id)
-        if entry is None or entry.stored.password is None:
+        if entry is None or entry.stored.password is None or not self._registry.owns(camera_id):
             return None
         if entry.stored.pretend and entry.stored.port is None:  # it reports its port once it is ready
             return None

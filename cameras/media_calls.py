@@ -54,8 +54,9 @@ class MediaCalls:
         self._clock = clock
 
     def stream_source(self, camera_id: int, profile_token: str) -> StreamSource:
-        """Return RTSP address and credential of a media profile. Raise NotFound, or any DeviceError."""
+        """Return RTSP address and credential of a media profile. Raise NotFound, NotOwner, or any DeviceError."""
         registry = self._registry
+        registry.check_owner(camera_id)
         with registry.changed:
             entry = registry.entry(camera_id)
             cached = entry.uris.get(profile_token) if entry.device is not None else None
@@ -75,8 +76,9 @@ class MediaCalls:
     def replay_source(self, camera_id: int, recording_token: str) -> tuple[ReplaySource, float]:
         """Return the source of a recording, and the seconds to add to true time to get the device's (correction_s).
 
-        Raise NotFound, InvalidRequest, or any DeviceError.
+        Raise NotFound, InvalidRequest, NotOwner, or any DeviceError.
         """
+        self._registry.check_owner(camera_id)
         device = self._connector.device(camera_id, self._settings.device_timeout_s)
         uri = self._connector.ask(camera_id, device, lambda: device.replay_uri(recording_token))
         self._registry.note_port(camera_id, port_of(uri))
@@ -117,14 +119,16 @@ class MediaCalls:
                 log.warning("camera %d: its replay abilities could not be saved (%s)", camera_id, error.detail)
 
     def ask_recorder(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
-        """Return the result of `call` to the open device. Raise NotFound, or any DeviceError."""
+        """Return the result of `call` to the open device. Raise NotFound, NotOwner, or any DeviceError."""
+        self._registry.check_owner(camera_id)
         device = self._connector.device(camera_id, self._settings.device_timeout_s)
         return self._connector.ask(camera_id, device, lambda: call(device))
 
     def ask_head(self, camera_id: int, call: Callable[[PtzDevice], _T], *, wait_s: float | None = None) -> _T:
         """Return the result of `call` to the open device; wait at most `wait_s` until it is open.
 
-        Raise NotFound, or any DeviceError.
+        The connection to a camera that another node takes over is still open for the last calls, of this method and of
+        ask_events(). Raise NotFound, NotOwner, or any DeviceError.
         """
         device = self._connector.device(camera_id, self._settings.device_timeout_s if wait_s is None else wait_s)
         return self._connector.ask(camera_id, device, lambda: call(device.ptz))

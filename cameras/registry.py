@@ -21,6 +21,7 @@ from cameras.store import StoredCamera, StoredChannel
 from core.certificates import PinnedCertificates
 from core.clock import Clock
 from core.errors import NotFound
+from core.placement import NotOwner, Placement
 from core.recordings import ReplayAbilities
 from core.records import (
     CameraStatus,
@@ -82,6 +83,7 @@ class Registry:
         self._certificates = certificates
         self._entries: dict[int, Entry] = {}
         self._generations = 0
+        self.placement: Placement | None = None  # None: this process owns all cameras
         self.changed = threading.Condition(threading.RLock())
         # Held while database and memory are changed together, so that both get concurrent changes in the same order.
         # Never taken while holding `changed`.
@@ -95,10 +97,14 @@ class Registry:
         with self.changed:
             self._entries = {}
             for stored, channels in cameras:
-                self.put(stored, channels)
-                self._entries[stored.id].replay_abilities = replay_abilities.get(stored.id, ReplayAbilities())
+                self.put(stored, channels, replay_abilities.get(stored.id, ReplayAbilities()))
 
-    def put(self, stored: StoredCamera, channels: tuple[StoredChannel, ...] = ()) -> Device | None:
+    def put(
+        self,
+        stored: StoredCamera,
+        channels: tuple[StoredChannel, ...] = (),
+        replay_abilities: ReplayAbilities = ReplayAbilities(),  # noqa: B008 - frozen
+    ) -> Device | None:
         """Add a camera, or replace it for a new connection: the state of this run is forgotten.
 
         Return the device of the replaced entry, if any; the caller must close it.
@@ -106,7 +112,7 @@ class Registry:
         with self.changed:
             before = self._entries.get(stored.id)
             self._generations += 1
-            entry = Entry(stored, channels, self._generations)
+            entry = Entry(stored, channels, self._generations, replay_abilities=replay_abilities)
             if stored.password is None:
                 entry.status, entry.error = CameraStatus.AUTH_FAILED, PASSWORD_LOST
             self._entries[stored.id] = entry
@@ -148,6 +154,33 @@ class Registry:
     def ids(self) -> list[int]:
         with self.changed:
             return list(self._entries)
+
+    def owns(self, camera_id: int) -> bool:
+        """True if this process may connect the camera."""
+        return self.placement is None or self.placement.owns(camera_id)
+
+    def check_owner(self, camera_id: int) -> None:
+        """Raise NotFound for an unknown camera, and NotOwner for one that another node may connect."""
+        self.entry(camera_id)
+        if not self.owns(camera_id):
+            raise NotOwner(camera_id)
+
+    def show_state(self, camera_id: int, status: CameraStatus, error: Problem | None) -> None:
+        """Show the state that the owner of a camera has noted. Ignore an unknown camera, and one of this process."""
+        with self.changed:
+            entry = self._entries.get(camera_id)
+            if entry is not None and not self.owns(camera_id) and (entry.status, entry.error) != (status, error):
+                entry.status, entry.error = status, error
+                self.changed.notify_all()
+
+    def states(self) -> dict[int, tuple[CameraStatus, Problem | None]]:
+        """Return the states of the cameras that this process owns."""
+        with self.changed:
+            return {
+                camera_id: (entry.status, entry.error)
+                for camera_id, entry in self._entries.items()
+                if self.owns(camera_id)
+            }
 
     def with_address(self, host: str) -> list[StoredCamera]:
         """Return the cameras of this host, with any port."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from cameras.store import password_context
 from cameras.stored_secrets import secrets_of_notifications
@@ -33,7 +33,7 @@ def rotate_key(database: Database, key_file: Path) -> int:
     with database.read() as session:
         row = session.get(VaultRow, 1)
         if row is None:
-            raise StartRefused(f"{database.file} holds no passwords yet: start the app once.")
+            raise StartRefused(f"{database.name} holds no passwords yet: start the app once.")
         old = open_vault(key_file, row.key_check)
     new = Vault(make_next_key(key_file))
     count = 0
@@ -57,7 +57,7 @@ def rotate_key(database: Database, key_file: Path) -> int:
         check = session.get(VaultRow, 1)
         assert check is not None  # noqa: S101 - it was read above, and no other process has the database open
         check.key_check = new.make_check()
-    with database.read() as session:  # remove the passwords that the old key opens from the WAL
-        session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    with database.read() as session:  # remove the passwords that the old key opens
+        database.dialect.purge_deleted(session)
     adopt_next_key(key_file)
     return count

@@ -82,6 +82,15 @@ class StoredChannel:
     position: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedCamera:
+    """Everything that is stored about a camera."""
+
+    stored: StoredCamera
+    channels: tuple[StoredChannel, ...]
+    replay_abilities: ReplayAbilities
+
+
 class CameraStore:
     """Reads and writes cameras. Call `open()` first. Every call is one transaction and may wait for the disk."""
 
@@ -99,7 +108,7 @@ class CameraStore:
             row = session.get(VaultRow, 1)
             if row is None and session.scalars(select(CameraRow.id).limit(1)).first() is not None:
                 raise StartRefused(
-                    f"{self._database.file} holds camera passwords, but the check value of their key is missing. "
+                    f"{self._database.name} holds camera passwords, but the check value of their key is missing. "
                     "Restore a backup of it. Nothing was changed."
                 )
             vault = open_vault(self._key_file, row.key_check if row else None)
@@ -126,6 +135,17 @@ class CameraStore:
                 channels.setdefault(row.camera_id, []).append(_channel(row))
             cameras = [self._camera(row) for row in session.scalars(select(CameraRow).order_by(CameraRow.id))]
         return [(camera, tuple(channels.get(camera.id, ()))) for camera in cameras]
+
+    def load_one(self, camera_id: int) -> LoadedCamera | None:
+        """Return a camera with its channels and replay abilities; None if there is none."""
+        with self._database.read() as session:
+            row = session.get(CameraRow, camera_id)
+            if row is None:
+                return None
+            of_camera = select(ChannelRow).where(ChannelRow.camera_id == camera_id).order_by(ChannelRow.number)
+            channels = tuple(_channel(channel) for channel in session.scalars(of_camera))
+            abilities = session.get(ReplayAbilitiesRow, camera_id)
+            return LoadedCamera(self._camera(row), channels, _abilities(abilities) if abilities else ReplayAbilities())
 
     def add(
         self,
@@ -233,12 +253,7 @@ class CameraStore:
     def replay_abilities(self) -> dict[int, ReplayAbilities]:
         """Return the stored replay abilities, by camera id."""
         with self._database.read() as session:
-            return {
-                row.camera_id: ReplayAbilities(
-                    row.way, row.seeks_in_session, row.has_times, row.beats_real_time, row.honours_frames
-                )
-                for row in session.scalars(select(ReplayAbilitiesRow))
-            }
+            return {row.camera_id: _abilities(row) for row in session.scalars(select(ReplayAbilitiesRow))}
 
     def save_replay_abilities(self, camera_id: int, abilities: ReplayAbilities) -> None:
         """Replace the stored replay abilities of a camera. Raise NotFound if there is none."""
@@ -294,6 +309,10 @@ class CameraStore:
             stream_uris=uris,
             access=access_from_json(row.access),
         )
+
+
+def _abilities(row: ReplayAbilitiesRow) -> ReplayAbilities:
+    return ReplayAbilities(row.way, row.seeks_in_session, row.has_times, row.beats_real_time, row.honours_frames)
 
 
 def _stream_uris(stored: Any) -> StreamUris | None:

@@ -10,6 +10,7 @@ AppError                        code                      meaning
 ├── LimitReached                stream_limit, ...         a limit of the app; names the sessions that use it up
 ├── StorageFull                 storage_full              no disk space left for segments
 ├── Unavailable                 not_ready, ...            not now; try again after `retry_after_s`
+│   └── NotOwner                not_owner                 another node owns the camera (core/placement.py)
 └── DeviceError                                           the device is the reason
     ├── CameraUnreachable       camera_unreachable        no answer, refused, reset, timed out
     ├── CameraAuthFailed        camera_auth_failed        the device refuses the user name or password

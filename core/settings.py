@@ -16,14 +16,18 @@ from typing import Any
 from core.sink_addresses import SinkAddresses
 
 ROOT = Path(__file__).resolve().parent.parent
+_SQLITE = "sqlite:///"
+_POSTGRESQL = re.compile(r"postgres(ql)?://[^/]*/[^/]+")
 
 
 class SettingsError(Exception):
     """One or more settings are invalid; the message names each."""
 
 
-def _setting(default: Any, text: str, *, low: float | None = None, high: float | None = None) -> Any:
-    return field(default=default, metadata={"text": text, "low": low, "high": high})
+def _setting(
+    default: Any, text: str, *, low: float | None = None, high: float | None = None, is_secret: bool = False
+) -> Any:
+    return field(default=default, metadata={"text": text, "low": low, "high": high}, repr=not is_secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,11 @@ class Settings:
     tls_key: Path | None = _setting(None, "Private key (PEM) of TLS_CERT.")
     accel_prefix: str = _setting("", "Address prefix under which nginx itself sends segments (X-Accel-Redirect).")
     data_dir: Path = _setting(ROOT / "data", "Folder for the database, caches and logs.")
+    database_url: str = _setting(
+        "",
+        "PostgreSQL database, as postgresql://user:password@host:5432/name, or another SQLite file, as sqlite:////path.",
+        is_secret=True,
+    )
     streams_dir: Path = _setting(ROOT / "static" / "streams", "Folder for playlists and segments.")
     secret_key_file: Path | None = _setting(
         None, "File with the key that encrypts camera passwords; by default in the user's configuration folder."
@@ -161,7 +170,15 @@ class Settings:
 
     @property
     def database_file(self) -> Path:
+        """Return the SQLite file, which is not used if `database_place` is a URL."""
+        if self.database_url.startswith(_SQLITE):
+            return Path(self.database_url.removeprefix(_SQLITE)).expanduser().resolve()
         return self.data_dir / "cameras.sqlite3"
+
+    @property
+    def database_place(self) -> Path | str:
+        """Return the SQLite file, or the URL of a PostgreSQL database."""
+        return self.database_url if _POSTGRESQL.match(self.database_url) else self.database_file
 
     @property
     def archive_folders(self) -> tuple[Path, ...]:
@@ -228,6 +245,11 @@ def _invalid_values(values: Mapping[str, Any]) -> list[str]:
             ipaddress.ip_network(text)
         except ValueError:
             problems.append(f"TRUSTED_PROXIES: {text!r} is neither an address nor a network")
+    if (url := values.get("database_url", "")) and not (_POSTGRESQL.fullmatch(url) or url.startswith(f"{_SQLITE}/")):
+        problems.append(
+            "DATABASE_URL: must be postgresql://user:password@host:5432/name, or sqlite:/// and the path of a file, "
+            "such as sqlite:////srv/cameras.sqlite3"  # the value may have a password
+        )
     problems += [
         f"TRUSTED_HOSTS: {text!r} is not a host name (write it without a port and without *)"
         for text in values.get("trusted_hosts", "").lower().replace(",", " ").split()

@@ -48,6 +48,11 @@ class CameraSubscription:
         """True while a subscription may be open at the device."""
         return self._stored is not None
 
+    def adopt(self, stored: StoredSubscription) -> None:
+        """Know of a subscription that another process has left open, unless there is a newer one."""
+        with self._lock:
+            self._stored = self._stored or stored
+
     def begin(self, is_stopping: threading.Event) -> None:
         """End the subscription of an earlier run or connection, and make a new one. Raise a DeviceError.
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from core.clock import Clock
 from core.errors import AppError, CameraBadAnswer, CameraBusy, CameraNoSignal, CameraUnreachable, NotFound, Unavailable
+from core.placement import NotOwner
 from core.records import Problem
 from exports.devices import deletion_problem
 from exports.folders import ExportFolders
@@ -123,7 +124,7 @@ class ExportWorker:
         """Begin the jobs whose turn it is. Return False if none waits."""
         waiting = self._store.waiting()
         with self._lock:
-            due = [job for job in waiting if job.id not in self._runs and self._queue.is_due(job.id)]
+            due = [job for job in waiting if job.id not in self._runs and self._may_begin(job)]
             while (job := self._turns.choose(due, [run.job for run in self._reading_runs()])) is not None:
                 due.remove(job)
                 self._begin(job)
@@ -132,6 +133,10 @@ class ExportWorker:
             if due and (late := self._turns.choose_to_end(due, running)) is not None:
                 self._runs[late.id].give_way()
         return bool(waiting)
+
+    def _may_begin(self, job: ExportJob) -> bool:
+        """True if it is time for the job, and no other node connects one of its cameras."""
+        return self._queue.is_due(job.id) and all(map(self._context.reading.cameras.owns, job.cameras))
 
     def _reading_runs(self) -> list[JobRun]:
         """Return the runs that count for the turns. Those that encode take turns in CopyMaker."""
@@ -200,7 +205,10 @@ class ExportWorker:
         except GaveWay:
             self._move_if_running(job, ExportState.QUEUED)
         except Interrupted:
-            pass
+            moved = next((one for one in job.cameras if not self._context.reading.cameras.owns(one)), None)
+            if moved is not None:
+                error = NotOwner(moved)
+                self._move_if_running(job, ExportState.QUEUED, Problem(error.code, error.detail))
         except _PASSING as error:
             self._wait_or_fail(run, error)
         except NotFound as error:  # a run may notice a deletion first

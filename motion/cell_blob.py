@@ -3,10 +3,13 @@
 A picture has 32 x 18 cells, each a bit of a number of 576 bits, row by row, the first cell in the highest bit.
 The bytes of a minute: the number of pictures that were looked at (2), then the pictures in which cells had changed,
 compressed: milliseconds since the beginning of the minute (2) and the cells (72) of each.
+
+Above its 48 blocks, the number of a minute has its level: how large a movement had to be, see `level_of`.
 """
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +26,12 @@ _PICTURE = struct.Struct(f">H{CELL_BYTES}s")
 _MOST_COUNT = 65_535
 _STEPS = 2 * CELL_COLUMNS  # of an edge
 _MOST_BYTES = 2_000_000  # of a minute: no 32 pictures a second
+
+_LEVEL_BIT = 48  # the first bit above those of the blocks
+UNKNOWN_LEVEL = 0
+_MOST_LEVEL = 63
+_FINEST_SHARE = 0.0005  # of level 1
+_LEVELS_A_DOUBLING = 4
 
 Changed = tuple[int, int]  # milliseconds since the beginning of the minute, cells
 
@@ -60,6 +69,22 @@ def blocks_of(pictures: Iterable[int]) -> int:
     for cells in pictures:
         together |= cells
     return sum(1 << number for number, mask in enumerate(_block_masks()) if together & mask)
+
+
+def level_of(least_share: float) -> int:
+    """Return the level of minutes in which movements of less than this part of the picture did not count."""
+    steps = _LEVELS_A_DOUBLING * math.log2(max(least_share, _FINEST_SHARE) / _FINEST_SHARE)
+    return min(_MOST_LEVEL, 1 + math.ceil(steps - 1e-9))
+
+
+def with_level(blocks: int, level: int) -> int:
+    """Return the number of a minute with these blocks."""
+    return blocks | level << _LEVEL_BIT
+
+
+def level_in(number: int) -> int:
+    """Return the level of a minute by its number; UNKNOWN_LEVEL for one of an earlier version of the app."""
+    return number >> _LEVEL_BIT
 
 
 def cells_of(polygon: Sequence[tuple[float, float]]) -> int:

@@ -54,6 +54,7 @@ class ChannelWatch:
         self._picture: WatchedPicture | None = None
         self._picture_glimpse: Glimpse | None = None
         self._cells_ms = 0
+        self._least_share = settings.sensitivity.least_share
         self._wants_event_picture = False
         self._is_over = False
         self._head: TurningHead | None = None
@@ -111,6 +112,7 @@ class ChannelWatch:
             every_picture = self.every_picture
             self._judge.set(settings.zones, every_picture=every_picture)
             least_share = min(1.0, settings.sensitivity.least_share * self._judge.restlessness.factor)
+            self._least_share = least_share
         self.feeder.set(least_share=least_share, zones=settings.zones, every_picture=every_picture)
 
     def follow_head(self, head: TurningHead) -> None:
@@ -181,7 +183,7 @@ class ChannelWatch:
         self._glimpses.append(Glimpse(_moment(watched.time_ms), watched.share, watched.cells, watched.blobs))
         if not watched.is_reset and abs(watched.time_ms - self._cells_ms) >= 1000 * _ALL_CELLS_S:
             self._cells_ms = watched.time_ms
-            self._cells.add(self.place, watched.time_ms, watched.cells)
+            self._cells.add(self.place, watched.time_ms, watched.cells, least_share=self._least_share)
         steps = self._judge.take(watched)
         is_due = abs(watched.time_ms - self._asked_ms) >= _MOVEMENT_PICTURE_MS
         if watched.is_moving and is_due and self._shows_pictures:

@@ -105,12 +105,16 @@ def from_json(kind: SinkKind, stored: Mapping[str, Any]) -> SinkSettings:
     return None
 
 
-def server_of(settings: SinkSettings) -> str:
-    """Return the server that gets the secret, and the user name: a stored secret goes to no other server."""
-    match settings:
-        case EmailSettings() | MqttSettings():
-            return f"{settings.username}@{settings.host}:{settings.port}"
-    return ""
+def keeps_secret(before: SinkSettings, after: SinkSettings) -> bool:
+    """True if changed settings may use the stored secret: the same server, user name, and no less encryption."""
+    if not isinstance(before, EmailSettings | MqttSettings) or not isinstance(after, EmailSettings | MqttSettings):
+        return True  # a webhook's secret signs, and is not sent
+    is_same = (before.host, before.port, before.username) == (after.host, after.port, after.username)
+    return is_same and (_is_encrypted(after) or not _is_encrypted(before))
+
+
+def _is_encrypted(settings: EmailSettings | MqttSettings) -> bool:
+    return settings.is_tls if isinstance(settings, MqttSettings) else settings.security != "none"
 
 
 def _check_email(settings: EmailSettings, *, has_secret: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.events import EventKind, LoggedEvent
@@ -62,6 +63,10 @@ class StateBoard:
     def states(self) -> set[StateKey]:
         """Return the states that are on."""
         return set(self._counts)
+
+    def open_events(self) -> Iterable[int]:
+        """Return the ids of the events that are on."""
+        return self._open.keys()
 
     def forget_camera(self, camera_id: int) -> None:
         """Forget the events of a camera that was removed."""

@@ -23,6 +23,7 @@ from notifications.push_records import PushSubscription, SubscriptionDraft
 from notifications.push_services import Endpoint, EndpointRefused, PushAnswer, PushServices, PushServiceUnreachable
 from notifications.push_store import PushStore
 from notifications.sinks import Notice, SinkError
+from notifications.trial_limit import TrialLimit
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class WebPush:
         self._reached: OrderedDict[_NoticeKey, set[int]] = OrderedDict()
         self._late_until_s: dict[int | None, float] = {}  # users whose browsers took more than a turn
         self._closings = 0
+        self._trials = TrialLimit(clock)
 
     # the browsers of a user
 
@@ -81,8 +83,12 @@ class WebPush:
         self._store.remove(user_id, subscription_id)
 
     def test(self, user_id: int | None, subscription_id: int) -> None:
-        """Send a test to one browser. Raise NotFound, or Conflict with the reason why it was not sent."""
+        """Send a test to one browser.
+
+        Raise NotFound, LimitReached (test_limit), or Conflict with the reason why it was not sent.
+        """
         found = self._store.get(user_id, subscription_id)
+        self._trials.take(user_id, f"browser {subscription_id}")
         try:
             self._deliver(found, trial_notice(user_id, self._clock.now_utc()))
         except SinkError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Container
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -40,11 +41,24 @@ class Tours:
         self._saving = threading.Lock()  # the end of a tour must not overwrite the begin of the next one
         self._rounds: dict[HeadKey, _Round] = {}
 
-    def load(self) -> None:
-        """Continue the tours that ran when the app ended."""
+    def load(self, camera_ids: Container[int]) -> None:
+        """Continue the tours of these cameras that ran when the app ended."""
         now_s = self._clock.monotonic_s()
+        found = {key: _Round(tour, now_s) for key, tour in self._store.running_tours() if tour.stops}
         with self._lock:
-            self._rounds = {key: _Round(tour, now_s) for key, tour in self._store.running_tours() if tour.stops}
+            self._rounds = {key: item for key, item in found.items() if key.camera_id in camera_ids}
+
+    def adopt(self, camera_id: int) -> None:
+        """Continue the tours of a camera that ran at its last owner."""
+        now_s = self._clock.monotonic_s()
+        found = {key: _Round(tour, now_s) for key, tour in self._store.running_tours() if tour.stops}
+        with self._lock:
+            self._rounds |= {key: item for key, item in found.items() if key.camera_id == camera_id}
+
+    def release(self, camera_id: int) -> None:
+        """Step the tours of a camera no more, because another node continues them."""
+        with self._lock:
+            self._rounds = {key: item for key, item in self._rounds.items() if key.camera_id != camera_id}
 
     def begin(self, key: HeadKey, tour: Tour) -> None:
         """Begin a tour, in place of another one of the head. Wait for the disk."""

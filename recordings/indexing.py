@@ -106,8 +106,10 @@ class Indexer:
     def request(self, camera_id: int, window: Interval, now: datetime, *, again: bool = False) -> None:
         """Ask the device for the parts of the window that were not asked yet, or for all of it `again`.
 
-        `now` is the device's time.
+        `now` is the device's time. A camera that another node connects is not asked.
         """
+        if not self._cameras.owns(camera_id):
+            return
         with self._changed:  # while reading, too: otherwise a part that is answered meanwhile is asked again
             recordings = self._store.recordings(camera_id)
             asked = {} if again else self._store.asked_intervals(camera_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -110,11 +110,13 @@ class SearchStore:
             session.flush()
             return _search(row)
 
-    def fail_unfinished(self, problem: Problem, now: datetime, camera_id: int | None = None) -> None:
-        """Let all unfinished searches fail, or those of a camera."""
-        wanted = select(SearchRow).where(SearchRow.state.in_(_UNFINISHED))
-        if camera_id is not None:
-            wanted = wanted.where(SearchRow.camera_id == camera_id)
+    def fail_unfinished(
+        self, problem: Problem, now: datetime, camera_ids: Collection[int], *, before: datetime | None = None
+    ) -> None:
+        """Let the unfinished searches of these cameras fail, or those of them that were made before this time."""
+        wanted = select(SearchRow).where(SearchRow.state.in_(_UNFINISHED), SearchRow.camera_id.in_(camera_ids))
+        if before is not None:
+            wanted = wanted.where(SearchRow.created_at < before)
         with self._database.write() as session:
             for row in session.scalars(wanted):
                 row.state, row.ended_at = SearchState.FAILED.value, now

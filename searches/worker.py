@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Collection
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from core.clock import Clock
 from core.errors import AppError, Conflict, NotFound
@@ -41,6 +42,7 @@ class _Job:
         self.looked_at_s = now_s
         self.thread: threading.Thread | None = None
         self.is_due = True  # waits for a thread
+        self.is_unsaved = False  # the database has refused its newest state
 
 
 class SearchWorker:
@@ -52,16 +54,21 @@ class SearchWorker:
         self._clock: Clock = context.clock
         self._lock = threading.RLock()
         self._jobs: dict[int, _Job] = {}
+        self._ended: dict[int, _Job] = {}  # whose end the database has refused so far
+        self._left_of: Collection[int] = ()
+        self._left_before: datetime | None = None  # searches of an earlier run are to fail; None once they have
         self._wake = threading.Event()
         self._is_stopping = False
         self._thread: threading.Thread | None = None
         self._cleaned_s = float("-inf")
 
-    def start(self) -> None:
-        """Let the searches of an earlier run of the app fail, and start the thread."""
+    def start(self, camera_ids: Collection[int]) -> None:
+        """Let the searches of these cameras fail, which are those of an earlier run of the app, once the disk allows
+        it, and start the thread."""
         if self._thread is None:
-            self._store.fail_unfinished(APP_ENDED, self._clock.now_utc())
+            self._left_of = camera_ids
             self._is_stopping = False
+            self._fail_left()
             self._thread = threading.Thread(target=self._serve, name="searches", daemon=True)
             self._thread.start()
 
@@ -97,30 +104,36 @@ class SearchWorker:
             job = self._jobs.get(search.id)
             if job is None or job.search.state is not SearchState.WAITING or job.is_due:
                 raise Conflict(f"This search is {search.state.value}.", code="search_state")
-            job.is_due = True
             job.looked_at_s = self._clock.monotonic_s()
             job.search = self._store.move(
-                job.run.view(job.search), SearchState.RUNNING, of=(SearchState.WAITING,), now=self._clock.now_utc()
+                job.run.view(job.search), SearchState.RUNNING, of=_UNFINISHED, now=self._clock.now_utc()
             )
+            job.is_due, job.is_unsaved = True, False
             self._begin_due()
         return self.view(search)
 
     def end(self, search_id: int, state: SearchState, problem: Problem | None = None) -> None:
-        """End an unfinished search. The recorder gets its session back immediately."""
+        """End an unfinished search, even if the database fails. The recorder gets its session back immediately."""
         with self._lock:
             job = self._jobs.pop(search_id, None)
         if job is None:
             return
         job.run.interrupt()
-        self._move(job, state, problem)
+        self._settle(job, state, problem)
         self._wake.set()
 
     def end_camera(self, camera_id: int, problem: Problem) -> None:
         """End the searches of a camera that was removed, or is another device now."""
         with self._lock:
-            ids = [job.search.id for job in self._jobs.values() if job.run.camera_id == camera_id]
-        for search_id in ids:
-            self.end(search_id, SearchState.FAILED, problem)
+            jobs = [job for job in self._jobs.values() if job.run.camera_id == camera_id]
+        for job in jobs:  # first, because the database may be away
+            job.run.interrupt()
+        for job in jobs:
+            self.end(job.search.id, SearchState.FAILED, problem)
+
+    def adopt_camera(self, camera_id: int) -> None:
+        """Let the searches fail that the last owner of a camera has left unfinished."""
+        self._store.fail_unfinished(APP_ENDED, self._clock.now_utc(), [camera_id])
 
     def note_look(self, search_id: int) -> None:
         """The page of the search's user has looked at it."""
@@ -134,7 +147,8 @@ class SearchWorker:
         with self._lock:
             job = self._jobs.get(search.id)
             if job is None:
-                return search
+                ended = self._ended.get(search.id)
+                return search if ended is None else ended.search
             found = job.run.view(job.search)
             if job.is_due:
                 return replace(found, waits_for=WaitsFor.TURN)
@@ -145,6 +159,7 @@ class SearchWorker:
     def _serve(self) -> None:
         while not self._is_stopping:
             try:
+                self._save()
                 self._end_unwatched()
                 with self._lock:
                     self._begin_due()
@@ -162,6 +177,25 @@ class SearchWorker:
             ids = [job.search.id for job in self._jobs.values() if job.looked_at_s < oldest_s]
         for search_id in ids:
             self.end(search_id, SearchState.CANCELLED, NOBODY_LOOKS)
+
+    def _save(self) -> None:
+        """Store what the database has refused so far."""
+        with self._lock:
+            unsaved = [job for job in (*self._jobs.values(), *self._ended.values()) if job.is_unsaved]
+            for job in unsaved:
+                self._settle(job, job.search.state, job.search.problem)
+        if self._left_before is not None:
+            self._fail_left()
+
+    def _fail_left(self) -> None:
+        """Let the searches of an earlier run fail: all at the start, later those from before the start."""
+        now = self._clock.now_utc()
+        try:
+            self._store.fail_unfinished(APP_ENDED, now, self._left_of, before=self._left_before)
+            self._left_before = None
+        except AppError as error:
+            log.warning("the searches of the last run cannot be ended yet: %s", error.detail)
+            self._left_before = self._left_before or now
 
     def _clean(self) -> None:
         now_s = self._clock.monotonic_s()
@@ -183,7 +217,12 @@ class SearchWorker:
                 job.is_due = False
                 name = f"search-{job.search.id}"
                 job.thread = threading.Thread(target=self._run, args=(job,), name=name, daemon=True)
-                job.thread.start()
+                try:
+                    job.thread.start()
+                except RuntimeError as error:  # the system has no more threads: tried again a second later
+                    job.thread, job.is_due = None, True
+                    log.warning("search %d waits: %s", job.search.id, error)
+                    return
 
     # ---- the thread of a search ------------------------------------------------------------------
 
@@ -202,14 +241,30 @@ class SearchWorker:
         with self._lock:
             job.thread = None
             if self._jobs.get(job.search.id) is job:
-                self._move(job, state, problem)  # before it leaves the memory, so that its results stay visible
+                self._settle(job, state, problem)  # before it leaves the memory, so that its results stay visible
                 if not state.is_unfinished:
                     del self._jobs[job.search.id]
         self._wake.set()
 
+    def _settle(self, job: _Job, state: SearchState, problem: Problem | None) -> None:
+        """Give a search a new state now. If the database fails, the thread of the searches stores it later."""
+        try:
+            self._move(job, state, problem)
+            job.is_unsaved = False
+        except AppError as error:
+            log.warning("the state of search %d cannot be stored yet: %s", job.search.id, error.detail)
+            ended_at = None if state.is_unfinished else job.search.ended_at or self._clock.now_utc()
+            job.search = replace(job.run.view(job.search), state=state, ended_at=ended_at, problem=problem)
+            job.is_unsaved = True
+        with self._lock:
+            if job.is_unsaved and not state.is_unfinished:
+                self._ended[job.search.id] = job
+            else:
+                self._ended.pop(job.search.id, None)
+
     def _move(self, job: _Job, state: SearchState, problem: Problem | None) -> None:
         """Store a new state. Without effect for a search that has ended, or was deleted with its camera or user."""
-        now = self._clock.now_utc()
+        now = job.search.ended_at or self._clock.now_utc()
         try:
             job.search = self._store.move(job.run.view(job.search), state, of=_UNFINISHED, now=now, problem=problem)
         except (Conflict, NotFound):

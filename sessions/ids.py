@@ -66,3 +66,10 @@ def encode_token(profile_token: str) -> str:
 def is_stream_id(name: str) -> bool:
     """True for what stream_id_of and new_replay_id return: only such folders are ours to remove."""
     return len(name) < 220 and _STREAM_ID.fullmatch(name) is not None
+
+
+def camera_of_stream(stream_id: str) -> int | None:
+    """Return the id of the camera in a stream's id, or None if this is no id of a stream."""
+    if not is_stream_id(stream_id):
+        return None
+    return int(re.split(r"camera|replay|_", stream_id, maxsplit=2)[1])

@@ -27,8 +27,8 @@ class MotionChannelRow(Base):
 class MotionCellsRow(Base):
     """The changed cells of the pictures of one minute. `minute`: since 1970. `cells`: see motion/cell_blob.py.
 
-    `blocks` has a bit for each block of 4 x 3 cells that has changed in the minute. There is no foreign key to the
-    camera, whose removal must not delete many rows in one transaction.
+    `blocks` has a bit for each block of 4 x 3 cells that has changed in the minute, and the level of the minute above
+    them. There is no foreign key to the camera, whose removal must not delete many rows in one transaction.
     """
 
     __tablename__ = "motion_cells"

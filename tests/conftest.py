@@ -7,15 +7,21 @@ import os
 from collections.abc import Generator, Iterator
 from itertools import accumulate, chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from core.allowed_addresses import allowed_addresses
 from media.process import Spawner
+from tests.memory_folder import use_memory
+from tests.missing import skip_outside_ci
+from tests.prepared_database import Engine
 from tests.quick_statements import shared_compiled_statements
 from tests.simulator.process import Makes
+
+if TYPE_CHECKING:
+    from tests.postgres import Databases, PostgresServer
 
 # Property tests judge behaviour; a busy machine may take long to make an example.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -74,13 +80,16 @@ TESTS = Path(__file__).parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let each of several processes begin to collect at another folder.
+    """Choose the folder of temporary files, and let each of several processes begin to collect at another folder.
 
     The first process that collects a file compiles it, and the others read the result. In a fresh clone, processes that
     went the same way would compile every file several times: it took each process 8 s.
     """
     process: dict[str, Any] | None = getattr(config, "workerinput", None)
-    if process is None or config.args != config.getini("testpaths") or config.getoption("ignore"):
+    if process is None:
+        use_memory()
+        return
+    if config.args != config.getini("testpaths") or config.getoption("ignore"):
         return
     paths = sorted(str(path) for path in TESTS.iterdir() if path.match("test_*.py") or any(path.rglob("test_*.py")))
     first = int(process["workerid"].removeprefix("gw")) * len(paths) // process["workercount"]
@@ -137,6 +146,48 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
     return report
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL server, one for all processes that run the tests."""
+    from tests.postgres import PostgresMissing, shared_server  # noqa: PLC0415 - an optional package
+
+    base = tmp_path_factory.getbasetemp()
+    try:
+        with shared_server(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) as server:
+            yield server
+    except PostgresMissing as missing:
+        skip_outside_ci(missing)
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(postgres: PostgresServer) -> Databases:
+    from tests.postgres import Databases  # noqa: PLC0415 - an optional package
+
+    return Databases(postgres)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests that use `database_engine` on both engines, and those of the mark `sqlite` on SQLite only."""
+    if "database_engine" in metafunc.fixturenames:
+        is_for_sqlite = metafunc.definition.get_closest_marker("sqlite") is not None
+        metafunc.parametrize(
+            "database_engine", ["sqlite"] if is_for_sqlite else ["sqlite", "postgresql"], indirect=True
+        )
+
+
+@pytest.fixture
+def database_engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The engine of all databases that `prepared_database` returns in this test."""
+    if request.param == "postgresql":
+        Engine.databases = request.getfixturevalue("postgres_databases")
+    try:
+        yield request.param
+    finally:
+        used, Engine.databases = Engine.databases, None
+        if used is not None:
+            used.empty()
 
 
 @pytest.fixture(scope="session")

@@ -1,21 +1,29 @@
-"""Database files with the newest schema. Each test process runs the migrations once, and copies the result."""
+"""Databases with the newest schema. Each test process runs the migrations once, and copies the result.
+
+Tests that use the fixture `database_engine` run twice: on SQLite files, and on PostgreSQL.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from database import Database
+
+if TYPE_CHECKING:
+    from tests.postgres import Databases
 
 
 @cache
 def _empty() -> bytes:
     with TemporaryDirectory() as folder:
-        database = Database(Path(folder) / "empty.sqlite3")
+        file = Path(folder) / "empty.sqlite3"
+        database = Database(file)
         database.open()
         database.close()
-        return database.file.read_bytes()
+        return file.read_bytes()
 
 
 def prepare() -> None:
@@ -30,3 +38,16 @@ def prepared(file: Path) -> Path:
         file.touch(mode=0o600)
         file.write_bytes(_empty())
     return file
+
+
+class Engine:
+    """The engine of the running test's databases. `databases` is None for SQLite."""
+
+    databases: Databases | None = None
+
+
+def prepared_database(file: Path) -> Database:
+    """Return the database in `file`, or the PostgreSQL database that stands for it; it is empty the first time."""
+    if Engine.databases is not None:
+        return Engine.databases.database(file)
+    return Database(prepared(file))

@@ -16,7 +16,7 @@ from tests.project_files import ROOT, project_files
 
 # package -> the packages that it may import. A top-level file is a package of its own unless PACKAGE_OF maps it to one.
 ARROWS: dict[str, frozenset[str]] = {
-    "app": frozenset({"wiring", "web", "core"}),
+    "app": frozenset({"wiring", "web", "database", "core"}),
     "wiring": frozenset(
         {
             "web",
@@ -37,6 +37,7 @@ ARROWS: dict[str, frozenset[str]] = {
             "events",
             "motion",
             "objects",
+            "placement",
             "onvif_services",
             "media",
             "database",
@@ -87,6 +88,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "database": frozenset({"core"}),
     "core": frozenset(),
     "objects": frozenset({"events", "media", "vision", "database", "core"}),
+    "placement": frozenset({"database", "core"}),
     "vision": frozenset({"core"}),
     "simulator": frozenset(),
 }
@@ -110,6 +112,8 @@ PACKAGE_OF = {
     "export_manager": "exports",
     "search_manager": "searches",
     "ptz_manager": "ptz",
+    "database_copy": "database",
+    "database_dialects": "database",
     "migrations": "database",
     "tables": "database",
 }

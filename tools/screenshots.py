@@ -140,7 +140,7 @@ def _schedule(page: Page) -> None:
 
 
 def _lists(studio: Studio, app: App, recorder: Recorder) -> None:
-    app.call("POST", "/api/cameras?wait=1", {"host": "127.0.0.1", "port": 9, "name": "Summer house, upper field"})
+    app.call("POST", "/api/cameras?wait=1", {"host": "127.0.0.1", "port": 81, "name": "Summer house, upper field"})
     other = {"host": "localhost", "port": recorder.onvif_port, "username": "admin", "password": "wrong"}
     app.call("POST", "/api/cameras?wait=1", {**other, "name": "Warehouse"})
     cameras = f"{app.url}/cameras"

@@ -12,6 +12,7 @@ command -v ffmpeg >/dev/null || missing+=(ffmpeg)
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing+=(nginx-light)
 command -v caddy >/dev/null || missing+=(caddy)
 [ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null || missing+=(mosquitto)
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 command -v ps >/dev/null || missing+=(procps)
 /usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0"); from gi.repository import GstRtspServer
 import gi.overrides.Gst' 2>/dev/null || missing+=(python3-gi python3-gst-1.0 gir1.2-gst-rtsp-server-1.0)
@@ -31,12 +32,16 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   echo "Installing for the tests: ${packages[*]}"
   apt-get update -qq
   # The packages start nginx and Caddy as services on port 80 of every interface, and an MQTT broker. Only the tests may start them.
+  # PostgreSQL's package would make and start a database of its own; Debian reads this file while it installs.
+  no_database=/etc/postgresql-common/createcluster.d/viewer-tests.conf
+  mkdir -p "${no_database%/*}" && echo "create_main_cluster = false" > "$no_database"
   services=()
   for name in nginx caddy mosquitto; do
     [[ -d /run/systemd/system && " ${packages[*]} " == *" $name"* ]] && services+=("$name.service")
   done
   [ ${#services[@]} -eq 0 ] || systemctl --quiet mask "${services[@]}"
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+  rm "$no_database"
   [ ${#services[@]} -eq 0 ] || { systemctl --quiet unmask "${services[@]}" && systemctl --quiet disable "${services[@]}"; }
 else
   echo "The tests need these system packages (Debian's names): ${packages[*]}" >&2

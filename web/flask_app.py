@@ -46,6 +46,7 @@ from web.front_end import Addresses, FrontEnd
 from web.guard import allow_inline_script, install_guard
 from web.live import route as live
 from web.problems import install_problems
+from web.routing import live_path
 from web.services import EXTENSION, Services
 from web.slow_clients import TimedBody, slow_clients
 from web.strict_json import MAX_BODY_BYTES, StrictRequest
@@ -126,18 +127,23 @@ def build_web(services: Services) -> OpenAPI:
 def _install_front_end(app: Flask, settings: Settings) -> None:
     """Templates find addresses of static files in `files`, and the setting BROWSER_DECODER in `browser_decoder`.
 
-    `boot_script()` is the text of boot.js, for a page that contains it.
+    `boot_script()` is the text of boot.js, for a page that contains it; `live_path()` the address of its socket.
     """
     front_end = FrontEnd(static_files.STATIC_ROOT, serves_sources=settings.serve_sources)
 
-    def for_templates() -> dict[str, Addresses | str | Callable[[], Markup]]:
+    def for_templates() -> dict[str, Addresses | str | Callable[[], str]]:
         addresses = front_end.addresses()
 
         def boot_script() -> Markup:
             allow_inline_script(addresses.boot_hash)
             return Markup(addresses.boot)  # noqa: S704 - a file of the app
 
-        return {"files": addresses, "browser_decoder": settings.browser_decoder, "boot_script": boot_script}
+        return {
+            "files": addresses,
+            "browser_decoder": settings.browser_decoder,
+            "boot_script": boot_script,
+            "live_path": live_path,
+        }
 
     app.context_processor(for_templates)
 

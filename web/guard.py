@@ -51,6 +51,12 @@ class UnsupportedMediaType(AppError):
     code = "unsupported_media_type"
 
 
+class Misdirected(AppError):
+    """The request came straight to a node that does not own the camera: 421 (RFC 9110, section 15.5.20)."""
+
+    code = "misdirected"
+
+
 class UpgradeRequired(AppError):
     """A request for a WebSocket address is not an upgrade: 426."""
 
@@ -169,7 +175,12 @@ def allow_inline_script(script_hash: str) -> None:
 
 
 def add_security_headers(response: Response) -> Response:
-    """Set the security headers. Answers are not cached unless the view set Cache-Control."""
+    """Set the security headers. Answers are not cached unless the view set Cache-Control.
+
+    An answer that hands the request on to another node stays as it is: nginx would add its headers to the other one's.
+    """
+    if g.get("is_handed_on"):
+        return response
     for name, value in SECURITY_HEADERS:
         response.headers[name] = value
     if script_hash := g.get("inline_script_hash"):

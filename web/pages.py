@@ -16,6 +16,7 @@ from web.api import answers
 from web.api.cameras import channel_list, visible_cameras
 from web.api.export_models import format_names
 from web.fields import parse_id
+from web.routing import live_path
 from web.services import services
 
 blueprint = Blueprint("pages", __name__)
@@ -161,6 +162,8 @@ def _first_watch(camera_id: int, channels: list[dict[str, Any]]) -> str:
 
     The page's scripts choose by the same rules (static/js/pages/viewer.js), and leave this stream if they want another.
     """
+    if live_path() != "/live":  # of several nodes: LiveSockets chooses the ids of watches itself
+        return ""
     asked = request.args.get("channel", "")
     in_order = sorted(channels, key=lambda it: (it["position"], it["channel"]))
     shown = [it for it in in_order if str(it["channel"]) == asked] or [

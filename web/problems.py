@@ -40,7 +40,7 @@ from core.errors import (
 )
 from web.access.principal import current_principal_or_none
 from web.access.targets import visible_streams
-from web.guard import Refused, UnsupportedMediaType, UpgradeRequired
+from web.guard import Misdirected, Refused, UnsupportedMediaType, UpgradeRequired
 from web.problem_document import PROBLEM_TYPE, problem_document
 from web.services import services
 
@@ -57,6 +57,7 @@ STATUS_OF: tuple[tuple[type[AppError], int, str, int | None], ...] = (
     (Conflict, 409, "Conflict with the present state", None),
     (UnsupportedMediaType, 415, "JSON is needed", None),
     (CameraUnsupported, 422, "The device cannot do this", None),
+    (Misdirected, 421, "Another server has this camera", None),
     (UpgradeRequired, 426, "A WebSocket is needed", None),
     (LimitReached, 429, "A limit is reached", 10),
     (ReadableLoginNeeded, 502, "The device accepts only a readable password", None),
@@ -95,6 +96,7 @@ _FINER_CODES = (
     (409, "superseded", "A later seek replaced this one"),
     (409, "tour_name_taken", "The channel has a tour of this name already"),
     (409, "too_many_tours", "The channel has too many tours already"),
+    (409, "several_nodes", "Several servers have the connections to the cameras of this request"),
     (409, "already_added", "This device has been added already, as `camera_id`"),
     (429, "too_many_logins", "Too many failed logins from this address or for this account"),
     (429, "replay_limit", "All replay sessions of the recorder are in use"),
@@ -102,6 +104,7 @@ _FINER_CODES = (
     (404, "nothing_recorded", "Nothing is recorded in the range of an export"),
     (409, "search_state", "The search is in another state"),
     (429, "search_limit", "You have too many searches that are not finished"),
+    (429, "test_limit", "There were too many tests of notifications within a minute"),
     (409, "export_state", "The export is in another state"),
     (429, "export_limit", "There are as many exports as MAX_EXPORTS allows"),
     (429, "export_space", "Exports use as much disk space as EXPORT_BYTES allows"),
@@ -111,6 +114,8 @@ _FINER_CODES = (
     (504, "camera_no_answer", "The device is on the network, but left a request without an answer"),
     (503, "busy", "Too many requests are waiting for devices or first segments"),
     (503, "join_limit", "One user or page starts too many streams at a time"),
+    (503, "not_owner", "Another server has the connection to this camera now, or none has"),
+    (503, "node_away", "The server that has the files of this job is not running"),
     (503, "ffmpeg_missing", "ffmpeg was not found; see the setting FFMPEG"),
 )
 

@@ -11,6 +11,7 @@ from flask import current_app
 from account_manager import AccountManager
 from archive_manager import ArchiveManager
 from backfill_manager import BackfillManager
+from core.placement import Placement
 from core.settings import Settings
 from event_manager import EventManager
 from evidence_manager import EvidenceManager
@@ -55,6 +56,7 @@ class Managers:
     web_push: WebPush
     notifications: NotificationManager
     searches: SearchManager
+    placement: Placement
 
 
 class Services:
@@ -85,6 +87,7 @@ class Services:
         self.web_push = managers.web_push
         self.notifications = managers.notifications
         self.searches = managers.searches
+        self.placement = managers.placement
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")
@@ -98,6 +101,7 @@ class Services:
         self.accounts.on_ended(self.sockets.end_logins)
         self.accounts.on_ended(self.ptz.end_logins)
         self.sockets.on_left(self.ptz.leave)
+        self.placement.on_lost(self.sockets.leave_camera)
 
 
 def services() -> Services:

@@ -122,7 +122,7 @@ class EventImporter(RepeatedWork):
 
     def _next_piece(self, now_s: float) -> _Piece | None:
         now = self._clock.now_utc()
-        for view in self._cameras.list_cameras():
+        for view in self._cameras.owned_cameras():
             if now_s < self._not_before_s.get(view.id, 0.0) or not self._is_wanted(view):
                 continue
             stretch = self._next_stretch(view.id, now)

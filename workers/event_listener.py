@@ -177,7 +177,7 @@ class EventListeners(RepeatedWork):
 
     def look(self) -> None:
         """Start missing listeners, end those that are not wanted any longer, and let events end."""
-        existing = {camera.id for camera in self._cameras.list_cameras()}
+        existing = {camera.id for camera in self._cameras.owned_cameras()}
         wanted = {camera_id for wishes in self._wishes for camera_id in wishes.event_cameras()} & existing
         cleaned = set(self._events.left_open()) & existing
         with self._lock:

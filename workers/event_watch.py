@@ -49,11 +49,14 @@ class EventWatch(RepeatedWork):
 
     def look(self) -> None:
         """Log the beginnings and ends since the last call."""
-        self._own.look_at_cameras(self._cameras.list_cameras())
+        self._own.look_at_cameras(self._cameras.owned_cameras())
         now_s = self._clock.monotonic_s()
         if now_s - self._recording_at_s >= _RECORDING_EVERY_S:
             self._recording_at_s = now_s
-            self._own.look_at_recording(self._recording.troubles())
+            troubles = self._recording.troubles()  # of all nodes, because the gaps are in the database
+            self._own.look_at_recording(
+                one for one in troubles if one.camera_id is None or self._cameras.owns(one.camera_id)
+            )
         self._clean(now_s)
 
     def _clean(self, now_s: float) -> None:

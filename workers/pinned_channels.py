@@ -109,7 +109,10 @@ class PinnedChannels(RepeatedWork):
                 self._open_if_due(key)
 
     def _tokens_of(self, item: PinnedChannel) -> list[str]:
-        """Return the media profiles to open; none while the camera or channel does not exist or has a problem."""
+        """Return the media profiles to open; none while the camera or channel does not exist or has a problem,
+        and none of a camera of another node."""
+        if not self._cameras.owns(item.camera_id):
+            return []
         try:
             channels = [one for one in self._cameras.channels(item.camera_id) if item.channel in (None, one.number)]
         except AppError:

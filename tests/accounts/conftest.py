@@ -13,7 +13,7 @@ from core.settings import Settings
 from database import Database
 from tests.accounts.hashing import CHEAP
 from tests.hand_clock import HandClock
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 
 
 @pytest.fixture
@@ -27,8 +27,9 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    made = Database(prepared(settings.database_file))
+def database(settings: Settings, database_engine: str) -> Iterator[Database]:
+    del database_engine  # it has chosen the engine
+    made = prepared_database(settings.database_file)
     yield made
     made.close()
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from account_manager import TOKEN_PREFIX, AccountManager
 from accounts.audit import AUDIT_FILE, AuditLog
@@ -318,6 +319,7 @@ def test_an_invented_token_has_no_principal(accounts: AccountManager, admin: int
     assert accounts.principal_of_token(token) is None
 
 
+@pytest.mark.sqlite
 def test_the_database_holds_no_usable_credential(
     accounts: AccountManager, admin: int, settings: Settings, database: Database
 ) -> None:
@@ -334,7 +336,7 @@ def test_an_unreadable_scope_allows_nothing(accounts: AccountManager, admin: int
     ben = accounts.add_user(UserDraft("Ben", GOOD, Role.VIEWER, Scope({1: None})))
     for broken in ("[]", "{", '{"a": 1}', "7", "null", ""):
         with database.write() as session:
-            session.connection().exec_driver_sql("UPDATE users SET scope = ? WHERE id = ?", (broken, ben.id))
+            session.execute(text("UPDATE users SET scope = :scope WHERE id = :id"), {"scope": broken, "id": ben.id})
         scope = accounts.users()[1].scope
         assert scope.is_limited
         assert not scope.has_camera(1)

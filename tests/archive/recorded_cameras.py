@@ -29,16 +29,15 @@ from core.records import (
     VideoFormat,
 )
 from core.secrets import Secret
-from database import Database
 from media.rtsp.gateway import RtspGateway
 from media.units import UnitSink
-from onvif_manager import OnvifManager
 from tables import CameraRow
 from tests.archive.collecting import DESCRIPTION, CollectingTarget, CollectingTargets, frame
 from tests.archive.hand_events import HandEvents
 from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S, until
-from tests.prepared_database import prepared
+from tests.placement.owning import OwningCameras
+from tests.prepared_database import prepared_database
 
 MAIN = StreamKey(1, 1, RecordedQuality.MAIN)
 SUB = StreamKey(1, 1, RecordedQuality.SUB)
@@ -91,7 +90,7 @@ class HandGateway(RtspGateway):
         return [feed for feed in self.feeds if not feed.is_closed]
 
 
-class HandCameras(OnvifManager):
+class HandCameras(OwningCameras):
     """Two cameras with two channels each, of which channel 2 has no sub stream."""
 
     def __init__(self) -> None:
@@ -146,7 +145,7 @@ class RecorderHarness:
     events: HandEvents = field(default_factory=HandEvents)
 
     def __post_init__(self) -> None:
-        self.database = Database(prepared(self.folder / "cameras.sqlite3"))
+        self.database = prepared_database(self.folder / "cameras.sqlite3")
         self.database.open()
         with self.database.write() as session:
             for camera_id in (1, 2):

@@ -21,12 +21,11 @@ from archive.writer import ArchiveWriter
 from core.access import LOCAL
 from core.archive import KeptRange, RecordingMode, RecordingRule, StreamKey
 from core.settings import Settings
-from database import Database
 from tables.cameras import CameraRow
 from tests.archive.indexed import HOUR_MS, NOW_MS, add_files, stream_of
 from tests.archive.recorded_cameras import HandCameras
 from tests.hand_clock import HandClock
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 
 DISK_BYTES = 100_000
 
@@ -53,7 +52,7 @@ class StoredArchive:
             data_dir=folder / "data", archive_dirs=":".join(names), archive_min_free_bytes=min_free_bytes
         )
         self.clock = HandClock(from_ms(NOW_MS))
-        self.database = Database(prepared(self.settings.database_file))
+        self.database = prepared_database(self.settings.database_file)
         self.database.open()
         with self.database.write() as session:
             for camera_id in (1, 2, 3):

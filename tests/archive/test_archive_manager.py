@@ -19,15 +19,15 @@ from core.records import CameraStatus
 from core.settings import Settings
 from database import Database
 from media.rtsp.gateway import RtspGateway
-from onvif_manager import OnvifManager
 from tests.archive.hand_events import HandEvents
 from tests.archive.recorded import MAIN, Footage
 from tests.hand_clock import HandClock
 from tests.patience import until
-from tests.prepared_database import prepared
+from tests.placement.owning import OwningCameras
+from tests.prepared_database import prepared_database
 
 
-class KnownCameras(OnvifManager):
+class KnownCameras(OwningCameras):
     """Cameras that only have ids."""
 
     def __init__(self, *camera_ids: int) -> None:
@@ -94,7 +94,7 @@ class Server:
         return self.disk / file.key.path
 
     def _opened_database(self) -> Database:
-        database = Database(prepared(self.settings.database_file))
+        database = prepared_database(self.settings.database_file)
         database.open()
         return database
 
@@ -133,7 +133,7 @@ def test_an_old_archive_is_refused_by_an_app_without_cameras(
     settings = Settings(data_dir=tmp_path / "data", archive_dirs=str(tmp_path / "disk"))
     (tmp_path / "disk").mkdir()
     (tmp_path / "disk" / MARKER).write_text(json.dumps({"uuid": str(uuid.uuid4())}))
-    clock, database = HandClock(), Database(prepared(settings.database_file))
+    clock, database = HandClock(), prepared_database(settings.database_file)
     database.open()
     gateway = RtspGateway(login_gate=LoginGate(clock), clock=clock, settings=settings)  # not started
 

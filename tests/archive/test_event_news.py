@@ -16,9 +16,9 @@ from core.errors import CameraBusy, CameraUnreachable, CameraUnsupported, Invali
 from core.events import DEVICE_EVENTS, WATCHED_EVENTS, EventProblem
 from core.records import CameraStatus, StreamUris
 from core.settings import Settings
-from onvif_manager import OnvifManager
 from tests.archive.hand_events import HandEvents
 from tests.archive.recorded_cameras import CONTINUOUS, RecorderHarness
+from tests.placement.owning import OwningCameras
 
 EVENTS = RecordingRule(RecordingMode.EVENTS, pre_s=5.0, post_s=10.0)
 
@@ -160,7 +160,7 @@ def test_a_continuous_rule_needs_no_events(harness: RecorderHarness, events: Han
     assert harness.stored_gaps() == []
 
 
-class PlainCameras(OnvifManager):
+class PlainCameras(OwningCameras):
     """A camera that was added by its stream address."""
 
     def __init__(self) -> None:

@@ -21,12 +21,11 @@ from archive.stream_writer import StreamWriter
 from archive.writer import ArchiveWriter
 from core.access import LOCAL
 from core.archive import GapReason, RecordingMode, RecordingRule
-from database import Database
 from tables.cameras import CameraRow
 from tests.archive.recorded_cameras import HandCameras
 from tests.archive.recording import FPS, GOP, STREAM, Recording, all_files, same
 from tests.archive.stored import Disks
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 
 MINUTE = timedelta(minutes=1)
 
@@ -38,7 +37,7 @@ class RecordedDisks:
         self.disks = disks
         self.recording = Recording(folder, volumes=volumes, archive_file_s=20.0)
         self.clock = self.recording.clock
-        self.database = Database(prepared(folder / "cameras.sqlite3"))
+        self.database = prepared_database(folder / "cameras.sqlite3")
         self.database.open()
         with self.database.write() as session:
             session.add(

@@ -19,7 +19,7 @@ from database import Database
 from tables.accounts import UserRow
 from tables.cameras import CameraRow
 from tests.hand_clock import HandClock
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -34,8 +34,9 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(prepared(tmp_path / "cameras.sqlite3"))
+def database(tmp_path: Path, database_engine: str) -> Iterator[Database]:
+    del database_engine  # it has chosen the engine
+    made = prepared_database(tmp_path / "cameras.sqlite3")
     made.open()
     with made.write() as session:
         for camera_id in (1, 2):

@@ -22,7 +22,6 @@ from core.clock import SystemClock
 from core.login_gate import LoginGate
 from core.records import Channel, MediaProfile, ProfileRole, StreamSource
 from core.settings import Settings
-from database import Database
 from media.codecs.access_unit import VIDEO
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import FeedState
@@ -33,7 +32,7 @@ from tests.media.encoded import encode_h264
 from tests.media.rtsp.asking import source, until_state
 from tests.media.rtsp.camera_peer import PeerCamera
 from tests.patience import LIMIT_S, settled, stays, until
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 
 pytestmark = pytest.mark.programs
 
@@ -112,7 +111,7 @@ def recording(tmp_path: Path, stream: bytes) -> Iterator[Recording]:
         login_gate=LoginGate(clock), clock=clock, settings=Settings(rtsp_timeout_s=LIMIT_S), linger_s=0.2
     )
     gateway.start()
-    database = Database(prepared(tmp_path / "cameras.sqlite3"))
+    database = prepared_database(tmp_path / "cameras.sqlite3")
     database.open()
     with database.write() as session:
         session.add(camera_row(1, clock.now_utc()))

@@ -19,7 +19,7 @@ from database import Database
 from tables import RecordingGapRow
 from tests.archive.recorded_cameras import camera_row
 from tests.hand_clock import HandClock
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 
 RULE = RecordingRule(
     mode=RecordingMode.SCHEDULE,
@@ -41,8 +41,9 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def database(tmp_path: Path, clock: HandClock) -> Iterator[Database]:
-    made = Database(prepared(tmp_path / "cameras.sqlite3"))
+def database(tmp_path: Path, clock: HandClock, database_engine: str) -> Iterator[Database]:
+    del database_engine  # it has chosen the engine
+    made = prepared_database(tmp_path / "cameras.sqlite3")
     made.open()
     with made.write() as session:
         session.add(camera_row(1, clock.now))

@@ -26,7 +26,7 @@ from recordings.matching import MatchedBy
 from recordings.views import ChannelCoverage, ChannelSpan, Coverage, FoundRecording, KnownRecording, SearchPage
 from tests.archive.recorded_cameras import HandCameras, camera_row
 from tests.hand_clock import HandClock
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 
 NEVER = WeekSpan(0, 0, 1)
 FILLING = RecordingRule(RecordingMode.SCHEDULE, schedule=(NEVER,), time_zone="UTC", backfills=True)
@@ -94,7 +94,7 @@ class PlannerBench:
 
     def __init__(self, folder: Path) -> None:
         self.clock = HandClock()
-        self.database = Database(prepared(folder / "cameras.sqlite3"))
+        self.database = prepared_database(folder / "cameras.sqlite3")
         self.database.open()
         with self.database.write() as session:
             session.add_all([camera_row(1, self.clock.now), camera_row(2, self.clock.now)])

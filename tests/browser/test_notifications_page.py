@@ -158,7 +158,7 @@ def test_a_webhook_is_signed_and_keeps_its_secret_until_it_is_removed(site: Site
     dialog.get_by_label("Secret for the signature").fill(SECRET)
     save(dialog)
     site.hook.posts.clear()
-    test = page.get_by_role("button", name=re.compile("^Send a test to"))
+    test = page.locator("#sinks").get_by_role("button", name=re.compile("^Send a test to"))
     test.click()
     until_on(page, lambda: len(site.hook.posts) == 1)
     page.get_by_role("button", name="Edit Webhook").click()
@@ -179,6 +179,20 @@ def test_a_webhook_is_signed_and_keeps_its_secret_until_it_is_removed(site: Site
     until_on(page, lambda: len(site.hook.posts) == 3)
     assert "X-Signature" not in site.hook.posts[2].headers
     assert SECRET not in page.content()
+
+
+def test_an_admin_switches_push_off_and_on_for_all_users(site: Site, open_page: Open) -> None:
+    page = open_page(site.url).page
+    push = page.locator("#push-sink .notify-row")
+    expect(push.get_by_role("button")).to_have_text(["Test"])  # it can be neither edited nor deleted
+    switch = push.get_by_role("switch", name="Send to Browsers and phones")
+    switch.uncheck()
+    expect(push.locator(".pill")).to_have_text("Off")
+    (sink,) = site.app.call("GET", "/api/notification-sinks")["sinks"]
+    assert (sink["kind"], sink["is_on"]) == ("push", False)
+    expect(switch).to_be_focused()
+    switch.check()
+    expect(push.locator(".pill")).to_have_text("On")
 
 
 def test_a_broker_hears_of_the_channels_and_its_loss_shows(site: Site, open_page: Open, tmp_path: Path) -> None:

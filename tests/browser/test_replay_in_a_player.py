@@ -18,6 +18,7 @@ from core.clock import SystemClock
 from core.settings import Settings
 from database import Database
 from media.process import Spawner
+from placement.alone import Alone
 from stream_manager import StreamManager
 from tests.browser.watching import Watched
 from tests.media.encoded import encoded
@@ -110,6 +111,7 @@ def playing(tmp_path: Path) -> Iterator[Playing]:
         notifications=cast(Any, None),
         web_push=cast(Any, None),
         searches=cast(Any, None),
+        placement=Alone(),
     )
     web = build_web(Services(settings, managers, is_ready=lambda: True))
     server = make_server("127.0.0.1", 0, web, threaded=True)

@@ -42,13 +42,12 @@ from core.records import (
     VideoFormat,
 )
 from core.settings import Settings
-from database import Database
 from events.store import SubscriptionStore
 from media.process import Spawner
 from onvif_manager import OnvifManager
 from sessions.snapshots import FrameGrabber, SnapshotTaker
 from tests.patience import LIMIT_S, until
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 
 JPEG = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
 QUICK = Pace(check_s=0.1, signals_again_s=0.1, first_retry_s=0.05, longest_retry_s=0.2, early_retry_after_s=0.02)
@@ -272,7 +271,7 @@ class CameraHarness:
         self.gate = LoginGate(clock)
         self.certificates = PinnedCertificates(clock)
         protection = LoginProtection(self.gate, self.certificates)
-        database = Database(prepared(self.settings.database_file))
+        database = prepared_database(self.settings.database_file)
         onvif: DeviceNetwork = FakeNetwork(self)
         if self.is_real:
             onvif = OnvifNetwork(self.settings, protection, clock, SubscriptionStore(database))

@@ -37,8 +37,13 @@ CANARY = "Zz9-canary-pässword"
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "data" / "cameras.sqlite3")
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "cameras.sqlite3"
+
+
+@pytest.fixture
+def database(file: Path) -> Iterator[Database]:
+    database = Database(file)
     yield database
     database.close()
 
@@ -76,9 +81,9 @@ def test_only_the_owner_can_read_the_folder_and_its_files(harness: CameraHarness
         os.umask(before)
 
 
-def test_the_migrations_create_the_declared_schema(database: Database) -> None:
+def test_the_migrations_create_the_declared_schema(file: Path, database: Database) -> None:
     database.open()
-    engine = create_engine(f"sqlite:///{database.file}")
+    engine = create_engine(f"sqlite:///{file}")
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     engine.dispose()
@@ -87,7 +92,9 @@ def test_the_migrations_create_the_declared_schema(database: Database) -> None:
 def test_many_threads_can_read_and_write_without_a_lock_error(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("database._BUSY_TIMEOUT_MS", 1000 * LIMIT_S)  # SQLite lets no thread wait in a queue
+    monkeypatch.setattr(
+        "database_dialects.sqlite._BUSY_TIMEOUT_MS", 1000 * LIMIT_S
+    )  # SQLite lets no thread wait in a queue
     database.open()
     with database.write() as session:
         session.execute(text("CREATE TABLE counter (n INTEGER)"))
@@ -125,10 +132,12 @@ def test_a_failed_write_is_rolled_back(harness: CameraHarness) -> None:
     store.close()
 
 
-def test_a_locked_database_is_reported_as_unavailable(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("database._BUSY_TIMEOUT_MS", 50)
+def test_a_locked_database_is_reported_as_unavailable(
+    file: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("database_dialects.sqlite._BUSY_TIMEOUT_MS", 50)
     database.open()
-    with closing(sqlite3.connect(database.file, isolation_level=None)) as other:
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Unavailable) as refused, database.write():
             pass
@@ -151,12 +160,12 @@ def test_a_full_disk_raises_storage_full(database: Database) -> None:
 @pytest.mark.parametrize(
     "content", [b"this is no database at all, but a text" * 100, b"SQLite format 3\x00" + b"\xff" * 5000]
 )
-def test_a_damaged_database_is_refused_and_unchanged(database: Database, content: bytes) -> None:
-    database.file.parent.mkdir()
-    database.file.write_bytes(content)
+def test_a_damaged_database_is_refused_and_unchanged(file: Path, database: Database, content: bytes) -> None:
+    file.parent.mkdir()
+    file.write_bytes(content)
     with pytest.raises(StartRefused, match="damaged"):
         database.open()
-    assert database.file.read_bytes() == content
+    assert file.read_bytes() == content
 
 
 def test_a_database_damaged_in_the_middle_is_refused(harness: CameraHarness) -> None:
@@ -174,20 +183,20 @@ def test_a_database_damaged_in_the_middle_is_refused(harness: CameraHarness) -> 
     assert file.read_bytes() == bytes(content)
 
 
-def test_a_folder_instead_of_the_database_is_refused(database: Database) -> None:
-    database.file.mkdir(parents=True)
+def test_a_folder_instead_of_the_database_is_refused(file: Path, database: Database) -> None:
+    file.mkdir(parents=True)
     with pytest.raises(StartRefused, match="cannot be used as the database"):
         database.open()
 
 
-def test_a_database_of_a_newer_version_is_refused_and_unchanged(database: Database) -> None:
+def test_a_database_of_a_newer_version_is_refused_and_unchanged(file: Path, database: Database) -> None:
     database.open()
     database.close()
-    with closing(sqlite3.connect(database.file)) as connection, connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(StartRefused, match="newer version"):
         database.open()
-    with closing(sqlite3.connect(database.file)) as connection:
+    with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from database import Database
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(prepared(tmp_path / "cameras.sqlite3"))
+def database(tmp_path: Path, database_engine: str) -> Iterator[Database]:
+    del database_engine  # it has chosen the engine
+    made = prepared_database(tmp_path / "cameras.sqlite3")
     made.open()
     yield made
     made.close()

@@ -7,13 +7,13 @@ from typing import Any
 
 from core.events import EventKind, EventSource, LoggedEvent, severity_of
 from core.records import Channel
-from onvif_manager import OnvifManager
 from tables import CameraRow
+from tests.placement.owning import OwningCameras
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
-class OneChannelCameras(OnvifManager):
+class OneChannelCameras(OwningCameras):
     """Cameras with one channel each; tests of events need nothing else of them."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from events.log_query import EventQuery
 from events.states import HOLD_S, OTHERS_END_AFTER_S
 from tests.events.logged import OneChannelCameras
 from tests.hand_clock import HandClock
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 
 
 class Telling:
@@ -44,7 +44,7 @@ class Telling:
 
 @pytest.fixture
 def telling(tmp_path: Path) -> Iterator[Telling]:
-    database = Database(prepared(tmp_path / "cameras.sqlite3"))
+    database = prepared_database(tmp_path / "cameras.sqlite3")
     database.open()
     yield Telling(database, HandClock())
     database.close()

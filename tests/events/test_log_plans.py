@@ -15,6 +15,8 @@ from events.log_query import EventQuery
 from events.log_store import EventLogStore
 from tests.events.logged import NOON, event
 
+pytestmark = pytest.mark.sqlite  # its plans and its statistics
+
 MANY = Scope({1: frozenset(range(1, 101))})
 TWO = Scope({1: frozenset({1, 2})})
 SORTS = "USE TEMP B-TREE FOR ORDER BY"

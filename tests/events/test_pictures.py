@@ -14,7 +14,6 @@ from cameras.records import CameraDraft, TimedSnapshot
 from core.errors import CameraAuthFailed
 from core.events import EventKind, EventSource, LoggedEvent
 from core.settings import Settings
-from database import Database
 from event_manager import EventManager
 from events.log_query import EventQuery
 from events.pictures import EventPictures
@@ -25,7 +24,7 @@ from stream_manager import StreamManager
 from tests.events.logged import event
 from tests.hand_clock import HandClock
 from tests.patience import until
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 from tests.web.stand_in_cameras import StandInCameras
 from workers.event_pictures import MOST_WAITING, EventPictureTaker
 
@@ -162,7 +161,7 @@ class Taking:
 
 @pytest.fixture
 def taking(tmp_path: Path) -> Iterator[Taking]:
-    database = Database(prepared(tmp_path / "cameras.sqlite3"))
+    database = prepared_database(tmp_path / "cameras.sqlite3")
     database.open()
     clock, cameras, gateway = HandClock(), _Cameras(), _Gateway()
     cameras.add_camera(CameraDraft("127.0.0.9"))

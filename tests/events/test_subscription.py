@@ -25,14 +25,15 @@ from events.store import SubscriptionStore
 from events.subscription import CameraSubscription
 from tests.events.logged import NOON, OneChannelCameras, stored_camera
 from tests.hand_clock import HandClock
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 
 ADDRESS = SubscriptionAddress("http://10.0.0.1/onvif/subscription?Idx=1")
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(prepared(tmp_path / "cameras.sqlite3"))
+def database(tmp_path: Path, database_engine: str) -> Iterator[Database]:
+    del database_engine  # it has chosen the engine
+    made = prepared_database(tmp_path / "cameras.sqlite3")
     made.open()
     with made.write() as session:
         session.add(stored_camera(1))

@@ -16,7 +16,6 @@ from core.errors import AppError, NotFound
 from core.recordings import RecordedPlace, SpanState
 from core.records import CameraStatus, Channel, DeviceInfo
 from core.settings import Settings
-from database import Database
 from export_manager import ExportManager
 from exports.records import ExportDraft, ExportJob, ExportRange, ExportState
 from media.process import Spawner
@@ -25,7 +24,7 @@ from recordings.matching import MatchedBy
 from recordings.views import ChannelCoverage, ChannelSpan, Coverage, SearchPage
 from tests.media.encoded import encoded
 from tests.patience import until
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 from tests.sessions.replay.thin_recorder import FPS, ThinRecorder
 from tests.sessions.stand_ins import NoCameras, ThinRecordings, ThinReplays
 
@@ -193,7 +192,7 @@ class Exporting:
         settings = Settings(data_dir=self.folder, **values)  # type: ignore[arg-type]
         self.spawner = Spawner()
         self.spawner.start()
-        self.database = Database(prepared(settings.database_file))
+        self.database = prepared_database(settings.database_file)
         self.database.open()
         self.recordings = ChannelRecordings(self.recorder)
         self.gateway = RankedReplays(self.recorder)

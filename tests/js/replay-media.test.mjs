@@ -104,6 +104,10 @@ class Socket {
   /** @type {any} */
   listener = null;
 
+  at() {
+    return this;
+  }
+
   /** @param {object} source @param {object} listener */
   watch(source, listener) {
     this.sent.push(['watch', source]);

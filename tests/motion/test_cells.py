@@ -12,8 +12,20 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, text
 
 from database import Database
-from motion.cell_blob import CELLS, MINUTE_MS, blocks_of, cells_of, count_of, packed, pictures_of
-from motion.cells import CellIndex
+from motion.cell_blob import (
+    CELLS,
+    MINUTE_MS,
+    blocks_of,
+    cells_of,
+    count_of,
+    level_in,
+    level_of,
+    packed,
+    pictures_of,
+    with_level,
+)
+from motion.cells import FINE_SHARE, CellIndex
+from motion.records import Sensitivity
 from tables import MotionCellsRow
 from tests.patience import Slowness
 from vision.messages import CELL_BYTES, CELL_COLUMNS, CELL_ROWS
@@ -102,6 +114,75 @@ def test_calm_minutes_are_known_as_watched(index: CellIndex) -> None:
     assert found.watched_minutes == (START,)
 
 
+def watched(index: CellIndex, polygon: tuple[tuple[float, float], ...]) -> int:
+    return len(index.hits((1, 1), polygon, START, START + timedelta(hours=1)).watched_minutes)
+
+
+SMALL, HALF = box(4, 4, 7, 7), box(0, 0, 16, 18)
+
+
+@pytest.mark.parametrize("is_flushed", [True, False])
+@pytest.mark.parametrize(
+    ("sensitivity", "factor", "of_small", "of_half", "of_whole"),
+    [
+        (Sensitivity.HIGHEST, 1, 1, 1, 1),
+        (Sensitivity.HIGH, 1, 1, 1, 1),
+        (Sensitivity.HIGH, 2, 0, 1, 1),  # a restless channel
+        (Sensitivity.MEDIUM, 1, 0, 1, 1),
+        (Sensitivity.LOW, 1, 0, 0, 1),
+        (Sensitivity.LOW, 8, 0, 0, 0),
+    ],
+)
+def test_a_minute_counts_as_watched_only_if_small_movements_counted(
+    index: CellIndex,
+    sensitivity: Sensitivity,
+    factor: int,
+    of_small: int,
+    of_half: int,
+    of_whole: int,
+    is_flushed: bool,
+) -> None:
+    index.add((1, 1), ms(START), bytes(CELL_BYTES), least_share=factor * sensitivity.least_share)
+    if is_flushed:
+        index.flush()
+    assert [watched(index, polygon) for polygon in (SMALL, HALF, WHOLE)] == [of_small, of_half, of_whole]
+
+
+def test_the_coarsest_picture_of_a_minute_counts(index: CellIndex) -> None:
+    index.add((1, 1), ms(START), bytes(CELL_BYTES), least_share=0.01)
+    index.add((1, 1), ms(START) + 1000, bytes(CELL_BYTES), least_share=0.001)
+    assert not watched(index, SMALL)
+    index.flush()
+    index.add((1, 1), ms(START) + 2000, bytes(CELL_BYTES), least_share=0.001)
+    index.flush()
+    assert not watched(index, SMALL)
+
+
+def test_a_search_that_has_looked_itself_makes_a_minute_watched(index: CellIndex) -> None:
+    index.add((1, 1), ms(START), cell(5, 5).to_bytes(CELL_BYTES), least_share=0.01)
+    index.flush()
+    index.add((1, 1), ms(START) + 2000, bytes(CELL_BYTES), is_whole=True)
+    index.flush()
+    assert watched(index, SMALL)
+    assert times(index, SMALL) == [0], "a movement that was seen stays"
+
+
+def test_minutes_of_an_earlier_version_count_for_large_regions_only(index: CellIndex, database: Database) -> None:
+    row = {"camera_id": 1, "channel": 1, "minute": ms(START) // MINUTE_MS, "cells": packed(30, []), "blocks": 0}
+    with database.write() as session:
+        session.execute(insert(MotionCellsRow), [row])
+    assert [watched(index, polygon) for polygon in (SMALL, HALF, WHOLE)] == [0, 0, 1]
+
+
+def test_a_level_is_never_finer_than_its_share() -> None:
+    shares = [0.0005, 0.001, 0.003, 0.01, 0.08, 1.0]
+    levels = [level_of(share) for share in shares]
+    assert levels == sorted(set(levels))
+    assert level_of(0.0011) > level_of(0.001) == level_of(0.00095)
+    assert level_in(with_level(2**48 - 1, levels[-1])) == levels[-1]
+    assert with_level(0, 64) < 2**63, "it fits the column"
+
+
 def test_the_share_is_that_of_the_cells_of_the_region(index: CellIndex) -> None:
     note(index, START, (0, 0), (1, 0), (10, 10))
     (hit,) = index.hits((1, 1), box(0, 0, 2, 2), START, START + timedelta(seconds=1)).hits
@@ -164,7 +245,7 @@ def test_any_box_over_seven_days_is_answered_in_a_tenth_of_a_second(index: CellI
             x, y = rng.randrange(28), rng.randrange(15)
             moved.append((2000 * place, sum(cell(x + dx, y + dy) for dx in range(4) for dy in range(3))))
         row = {"camera_id": 1, "channel": 1, "minute": first + minute, "cells": packed(30, moved)}
-        rows.append({**row, "blocks": blocks_of(cells for _, cells in moved)})
+        rows.append({**row, "blocks": with_level(blocks_of(cells for _, cells in moved), level_of(FINE_SHARE))})
     with database.write() as session:
         session.execute(insert(MotionCellsRow), rows)
     end = START + timedelta(days=7)
@@ -179,6 +260,7 @@ def test_any_box_over_seven_days_is_answered_in_a_tenth_of_a_second(index: CellI
 
 
 @pytest.mark.slow
+@pytest.mark.sqlite
 def test_a_day_of_sixteen_channels_takes_less_than_three_megabytes(database: Database) -> None:
     """One minute in five has a visitor for 16 s."""
     rng, first = random.Random(7), ms(START) // MINUTE_MS

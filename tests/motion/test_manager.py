@@ -427,6 +427,20 @@ def test_the_changed_cells_of_pictures_are_found_again(watching: Watching) -> No
     assert watching.manager.cell_hits(1, 1, bottom, start, watching.clock.now).hits == ()
 
 
+def test_a_channel_of_low_sensitivity_does_not_count_as_watched(watching: Watching) -> None:
+    settings = MotionSettings(MotionMode.KEY_FRAMES, Sensitivity.LOW)
+    watch = watching.watch(settings=settings)
+    start_ms = movement(watching, watch)
+    watching.clock.move(minutes=2)
+    watching.manager.tick()
+    start = watching.clock.now - timedelta(hours=1)
+    found = watching.manager.cell_hits(1, 1, SQUARE, start, watching.clock.now)
+    assert found.watched_minutes == ()
+    whole = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+    known = watching.manager.cell_hits(1, 1, whole, start, watching.clock.now)
+    assert [round(hit.at.timestamp() * 1000) for hit in known.hits] == [start_ms + 1000], "what was seen is found"
+
+
 def test_the_newest_picture_is_asked_for_when_it_is_wanted(watching: Watching) -> None:
     watch = watching.watch()
     assert watching.manager.picture(1, 1) is None

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
-
-from sqlalchemy import text
+from typing import cast
 
 from cameras.records import CameraView
 from core.errors import NotFound
@@ -24,8 +23,9 @@ from motion.channel_watch import ChannelWatch
 from motion.child import VisionChild
 from motion.records import ChildState, ChildView, MotionMode, MotionSettings, Place
 from motion_manager import MotionManager
-from onvif_manager import OnvifManager
+from tables import CameraRow
 from tests.hand_clock import HandClock
+from tests.placement.owning import OwningCameras
 from vision.messages import CELL_BYTES, Began, Blob, LookBack, Message, Still, StillPicture, Unit, Watched
 
 SETS = (b"\x67sps", b"\x68pps")
@@ -37,15 +37,17 @@ PLACE = (1, 1)
 def camera_row(database: Database, camera_id: int) -> None:
     """Store a camera that settings can refer to."""
     with database.write() as session:
-        columns = session.execute(text("PRAGMA table_info(cameras)")).all()
-        values: dict[str, Any] = {"id": camera_id}
-        for column in columns:
-            if column.notnull and column.dflt_value is None and column.name != "id":
-                is_text = "CHAR" in column.type or "TEXT" in column.type or "DATE" in column.type
-                values[column.name] = "2026-11-24 12:00:00" if "DATE" in column.type else "" if is_text else 0
-        names = ", ".join(values)
-        session.execute(
-            text(f"INSERT INTO cameras ({names}) VALUES ({', '.join(f':{name}' for name in values)})"), values
+        session.add(
+            CameraRow(
+                id=camera_id,
+                name="",
+                host=f"camera{camera_id}",
+                port_found=False,
+                username="",
+                password_box=b"",
+                pretend=False,
+                added_at=datetime(2026, 11, 24, 12, tzinfo=UTC),
+            )
         )
 
 
@@ -53,7 +55,7 @@ def profile(token: str, role: ProfileRole) -> MediaProfile:
     return MediaProfile(token, token, "Source", VideoFormat("h264", 640, 360), role=role)
 
 
-class ThinCameras(OnvifManager):
+class ThinCameras(OwningCameras):
     """Cameras 1 and 2 with two channels each, without devices."""
 
     def __init__(self) -> None:

@@ -20,23 +20,22 @@ from core.events import EventKind, EventSource, LoggedEvent, severity_of
 from core.records import CameraStatus, Channel, DeviceInfo
 from core.secrets import Secret
 from core.settings import Settings
-from database import Database
 from event_manager import EventManager
 from notification_manager import NotificationManager
 from notifications.records import Delivery, DeliveryState, RuleDraft, SinkDraft
 from notifications.sink_settings import WebhookSettings
 from notifications.sinks import Notice, Sink
-from onvif_manager import OnvifManager
 from tests.accounts.hashing import CHEAP
 from tests.events.logged import stored_camera
 from tests.patience import until
-from tests.prepared_database import prepared
+from tests.placement.owning import OwningCameras
+from tests.prepared_database import prepared_database
 from workers.notifier import Notifier
 
 PASSWORD = Secret("correct-horse-battery")
 
 
-class NamedCameras(OnvifManager):
+class NamedCameras(OwningCameras):
     """Two cameras with two channels each."""
 
     def __init__(self) -> None:
@@ -98,7 +97,7 @@ class Telling:
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.settings = Settings(data_dir=folder / "data", secret_key_file=folder / "secret.key", **settings)
         self.clock = SystemClock()
-        self.database = Database(prepared(self.settings.database_file))
+        self.database = prepared_database(self.settings.database_file)
         self.accounts = AccountManager(self.database, self.settings, self.clock, passwords=Passwords(CHEAP))
         self.cameras = NamedCameras()
         self.push = PushBox()

@@ -11,19 +11,19 @@ import pytest
 
 from core.access import EVERYTHING, Scope, scope_of
 from core.events import EventKind
-from database import Database
 from notifications.delivery_store import DeliveryStore
 from notifications.records import Delivery, DeliveryState, Outcome
 from notifications.sinks import SinkKind
 from tests.events.logged import NOON
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 
 ONE = Delivery(NOON, 1, "Rule", None, 2, "Sink", SinkKind.WEBHOOK, 7, EventKind.PERSON, 1, 1)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[DeliveryStore]:
-    database = Database(prepared(tmp_path / "cameras.sqlite3"))
+def store(tmp_path: Path, database_engine: str) -> Iterator[DeliveryStore]:
+    del database_engine  # it has chosen the engine
+    database = prepared_database(tmp_path / "cameras.sqlite3")
     database.open()
     yield DeliveryStore(database)
     database.close()

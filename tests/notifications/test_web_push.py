@@ -26,14 +26,15 @@ from tests.hand_clock import HandClock
 from tests.notifications.pretend_push_service import PretendBrowser, PretendPushService, pretend_push_service
 from tests.notifications.push_parts import HOLDER, NOW, HeldVault, draft_of, event_of, notice_of
 from tests.patience import promised, until
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 
 CONTACT = "https://cams.example"
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(prepared(tmp_path / "cameras.sqlite3"))
+def database(tmp_path: Path, database_engine: str) -> Iterator[Database]:
+    del database_engine  # it has chosen the engine
+    made = prepared_database(tmp_path / "cameras.sqlite3")
     made.open()
     yield made
     made.close()
@@ -232,14 +233,15 @@ def test_another_key_begins_anew_without_the_old_browsers(
     assert "a new one is made" in caplog.text
 
 
+@pytest.mark.sqlite
 def test_no_secret_is_in_the_database_in_the_clear(
-    push: WebPush, service: PretendPushService, database: Database
+    push: WebPush, service: PretendPushService, database: Database, tmp_path: Path
 ) -> None:
     browser = browser_of(push, service)
     push.send(notice_of())
     private = PushStore(database, HOLDER).signer(NOW).secret().reveal()
     database.close()  # copies the WAL into the file
-    content = database.file.read_bytes()
+    content = (tmp_path / "cameras.sqlite3").read_bytes()
     assert browser.auth.encode() not in content
     assert browser.auth_secret not in content
     assert private.encode() not in content

@@ -17,7 +17,6 @@ from core.clock import SystemClock
 from core.errors import NotFound, Unavailable
 from core.events import Change, DeviceEvent, EventKind, EventSource, LoggedEvent, Severity
 from core.settings import Settings
-from database import Database
 from event_manager import EventManager
 from events.log_query import EventQuery
 from media.process import Spawner
@@ -26,7 +25,7 @@ from objects.child import ObjectsChild
 from objects.records import DetectorState, Look, ModelUnusable
 from tests.events.logged import OneChannelCameras
 from tests.patience import until
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 from tests.vision import made_models
 
 ALL_CELLS = b"\xff" * 72
@@ -50,7 +49,7 @@ class App:
         (self.models / "nanodet-g.onnx").write_bytes(made_models.yolox())
         (self.models / "nanodet-g.toml").write_text(TOML)
         settings = replace(Settings(), data_dir=folder)
-        self.database = Database(prepared(folder / "cameras.sqlite3"))
+        self.database = prepared_database(folder / "cameras.sqlite3")
         self.database.open()
         self.spawner = Spawner()
         self.spawner.start()

@@ -13,7 +13,6 @@ import pytest
 from cameras.records import CameraView
 from core.clock import SystemClock
 from core.settings import Settings
-from database import Database
 from event_manager import EventManager
 from media.process import Spawner
 from motion.channel_watch import ChannelWatch
@@ -21,7 +20,7 @@ from motion.device_motion import DeviceMotion
 from motion.records import MotionMode, MotionSettings, Place, Sensitivity
 from motion_manager import MotionManager
 from tests.events.logged import OneChannelCameras, stored_camera
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 from vision.messages import CELL_BYTES, Blob, Still, StillPicture, Watched, Zone
 
 SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
@@ -127,7 +126,7 @@ def test_a_channel_whose_device_tells_motion_is_watched_for_the_detector(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(DeviceMotion, "is_told", lambda *_: True)
-    database = Database(prepared(tmp_path / "cameras.sqlite3"))
+    database = prepared_database(tmp_path / "cameras.sqlite3")
     database.open()
     with database.write() as session:
         session.add(stored_camera(1))

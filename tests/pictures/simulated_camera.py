@@ -20,7 +20,6 @@ from core.settings import Settings
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
-from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from pictures.views import GridPicture, PictureState
 from recording_manager import RecordingManager
@@ -30,12 +29,13 @@ from recordings.views import ChannelCoverage, ChannelSpan, Coverage
 from tests.media.rtsp.replay.listening import burnt_time
 from tests.media.rtsp.replay.simulated import source_of, spans
 from tests.patience import LIMIT_S, until
+from tests.placement.owning import OwningCameras
 from tests.simulator.process import Simulator
 
 CHANNELS = 4
 
 
-class RecordedCameras(OnvifManager):
+class RecordedCameras(OwningCameras):
     """One camera with four channels. `abilities` are those that its recorder has shown."""
 
     def __init__(self) -> None:

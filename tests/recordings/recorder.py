@@ -36,15 +36,14 @@ from core.recordings import (
 from core.records import CameraStatus, Channel, ClockOffset, Credential, DeviceInfo, StreamSource
 from core.secrets import Secret
 from core.settings import Settings
-from database import Database
 from event_manager import EventManager
 from media.rtsp.gateway import RtspGateway
-from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
 from recordings.views import ChannelCoverage, Coverage
 from tables import CameraRow, UserRow
 from tests.patience import until
-from tests.prepared_database import prepared
+from tests.placement.owning import OwningCameras
+from tests.prepared_database import prepared_database
 
 _T = TypeVar("_T")
 
@@ -163,7 +162,7 @@ class Recorder:
         return (MakersReplay(f"rtsp://recorder:{rtsp_port}/cam/playback?channel={channel_number}", "dahua"),)
 
 
-class ArchiveCameras(OnvifManager):
+class ArchiveCameras(OwningCameras):
     """The one camera of an archive."""
 
     def __init__(self, archive: Archive) -> None:
@@ -212,7 +211,7 @@ class Archive:
         self.clock = HandClock()
         self.recorder = Recorder()
         self.channels = [channel(1), channel(2)]
-        self.database = Database(prepared(self.settings.database_file))
+        self.database = prepared_database(self.settings.database_file)
         self.database.open()
         with self.database.write() as session:
             session.add(

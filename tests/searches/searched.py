@@ -16,7 +16,6 @@ from typing import Any
 from core.access import Principal, Role
 from core.clock import SystemClock
 from core.errors import Unavailable
-from database import Database
 from event_manager import EventManager
 from media.process import Spawner
 from search_manager import SearchManager
@@ -28,7 +27,7 @@ from searches.run import SearchContext
 from tests.events.logged import stored_camera
 from tests.patience import LIMIT_S, until
 from tests.pictures.simulated_camera import PicturesHarness
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 from tests.simulator.process import Simulator
 from vision.messages import (
     CELL_BYTES,
@@ -158,7 +157,7 @@ class SearchHarness(PicturesHarness):
     ) -> None:
         super().__init__(recorder, folder, spawner, **changed)
         self.clock = SystemClock()
-        self.database = Database(prepared(folder / "searches.sqlite3"))
+        self.database = prepared_database(folder / "searches.sqlite3")
         self.database.open()
         with self.database.write() as session:
             session.add(stored_camera(1))

@@ -12,13 +12,13 @@ from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import Feed
 from media.rtsp.replay.connection import GatewayReplayConnection
 from media.rtsp.replay.interface import ReplayRank
-from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
+from tests.placement.owning import OwningCameras
 from tests.sessions.replay.thin_recorder import ThinRecorder
 from tests.sessions.thin_device import Device
 
 
-class ThinCameras(OnvifManager):
+class ThinCameras(OwningCameras):
     """Channels of a thin device. Every camera id and media profile exists."""
 
     def __init__(self, device: Device, known_codec: str | None = None) -> None:
@@ -48,7 +48,7 @@ class ThinFeeds(RtspGateway):
         return self.device.open_feed(stream)
 
 
-class AddressedCameras(OnvifManager):
+class AddressedCameras(OwningCameras):
     """Cameras whose streams have the addresses that `source` returns. Their formats are unknown before a session."""
 
     def __init__(self, source: Callable[[int, str], StreamSource]) -> None:
@@ -67,7 +67,7 @@ class AddressedCameras(OnvifManager):
         pass
 
 
-class NoCameras(OnvifManager):
+class NoCameras(OwningCameras):
     """For tests of replays, in which a request for a live stream is a mistake.
 
     `noted` holds the replay abilities that sessions reported, with the recording tokens of their sources.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from account_manager import AccountManager
 from accounts.passwords import Passwords
@@ -18,7 +19,7 @@ from core.secrets import Secret
 from core.settings import Settings
 from database import Database
 from tests.accounts.hashing import CHEAP
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 from walls.walls import LAYOUTS, MAX_WALLS, Tile, WallChange, WallDraft, WallManager, may_change
 
 GOOD = Secret("correct-horse-battery")
@@ -26,8 +27,9 @@ GATES = WallDraft("Gates", 4, (Tile(1, 2, "main"), None, Tile(2, 16)))
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(prepared(tmp_path / "cameras.sqlite3"))
+def database(tmp_path: Path, database_engine: str) -> Iterator[Database]:
+    del database_engine  # it has chosen the engine
+    made = prepared_database(tmp_path / "cameras.sqlite3")
     made.open()
     yield made
     made.close()
@@ -180,13 +182,13 @@ def test_walls_are_sorted_by_name(walls: WallManager) -> None:
 def test_a_row_without_qualities_is_read(walls: WallManager, database: Database) -> None:
     kept = walls.add(LOCAL, GATES)
     with database.write() as session:
-        session.connection().exec_driver_sql("UPDATE walls SET tiles = ?", ("[[1, 2], null, [2, 16]]",))
+        session.execute(text("UPDATE walls SET tiles = :tiles"), {"tiles": "[[1, 2], null, [2, 16]]"})
     assert walls.get(LOCAL, kept.id).tiles == (Tile(1, 2), None, Tile(2, 16), None)
 
 
 def test_an_unreadable_row_becomes_a_wall_with_empty_places(walls: WallManager, database: Database) -> None:
     kept = walls.add(LOCAL, GATES)
-    for text in ("nonsense", "{}", '[[1], "x", [1, 2, 3], [1, 2, "4k"], {"camera_id": 1}]', '[[1, "2"]]'):
+    for content in ("nonsense", "{}", '[[1], "x", [1, 2, 3], [1, 2, "4k"], {"camera_id": 1}]', '[[1, "2"]]'):
         with database.write() as session:
-            session.connection().exec_driver_sql("UPDATE walls SET tiles = ?", (text,))
+            session.execute(text("UPDATE walls SET tiles = :tiles"), {"tiles": content})
         assert walls.get(LOCAL, kept.id).tiles == (None,) * 4

@@ -15,6 +15,7 @@ from account_manager import AccountManager
 from accounts.passwords import Passwords
 from cameras.records import CameraDraft, CameraView
 from core.clock import SystemClock
+from core.placement import Placement
 from core.records import StreamKind
 from core.settings import Settings
 from database import Database
@@ -26,12 +27,13 @@ from motion_manager import MotionManager
 from notification_manager import NotificationManager
 from notifications.web_push import WebPush
 from object_manager import ObjectManager
+from placement.alone import Alone
 from search_manager import SearchManager
 from tests.accounts.hashing import CHEAP
 from tests.cameras.doubles import CameraHarness
 from tests.events.logged import stored_camera
 from tests.notifications.push_parts import web_push_of
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 from tests.quick_rules import shared_compiled_rules
 from tests.quick_templates import shared_compiled_templates
 from tests.recordings.recorder import Archive
@@ -88,7 +90,7 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
-    made = Database(prepared(settings.database_file))
+    made = prepared_database(settings.database_file)
     yield made
     made.close()
 
@@ -199,6 +201,12 @@ def searches(
 
 
 @pytest.fixture
+def placement() -> Placement:
+    """A single process. A test module may replace it by a FakePlacement."""
+    return Alone()
+
+
+@pytest.fixture
 def managers(
     cameras: StandInCameras,
     streams: StandInStreams,
@@ -216,6 +224,7 @@ def managers(
     searches: SearchManager,
     database: Database,
     settings: Settings,
+    placement: Placement,
 ) -> Managers:
     return Managers(
         cameras=cameras,
@@ -235,6 +244,7 @@ def managers(
         web_push=web_push,
         notifications=notifications,
         searches=searches,
+        placement=placement,
     )
 
 
@@ -309,7 +319,7 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     settings = settings_in(folder)
     cameras, archive = StandInCameras(), Archive(folder / "archive")
     streams = StandInStreams(settings.streams_dir, cameras)
-    database = Database(prepared(settings.database_file))
+    database = prepared_database(settings.database_file)
     accounts = AccountManager(database, settings, SystemClock(), passwords=Passwords(CHEAP))
     accounts.start()
     accounts.postpone()
@@ -342,6 +352,7 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
         web_push=web_push_of(database),
         notifications=notifications,
         searches=searches,
+        placement=Alone(),
     )
     yield build_web(Services(settings, managers, is_ready=lambda: True))
     searches.stop()

@@ -28,8 +28,8 @@ from core.records import (
     ServiceCheck,
     VideoFormat,
 )
-from onvif_manager import OnvifManager
 from tests.patience import LIMIT_S
+from tests.placement.owning import OwningCameras
 
 _T = TypeVar("_T")
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -52,7 +52,7 @@ def _channel(number: int) -> Channel:
 
 
 @dataclass
-class StandInCameras(OnvifManager):
+class StandInCameras(OwningCameras):
     """Cameras in a dict. `fail_with` is raised by each method that would ask a device."""
 
     views: dict[int, CameraView] = field(default_factory=dict)

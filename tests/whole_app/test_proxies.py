@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 import socket
 import ssl
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,43 +15,17 @@ import urllib3
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from core.settings import ROOT
 from tests.patience import LIMIT_S, until
 from tests.whole_app.accounts import add_user, log_in
+from tests.whole_app.proxies import Browser, Proxy, answers, recipe, start_nginx
 from tools.running import free_port
 from web.guard import SECURITY_HEADERS
 
 Make = Callable[..., Any]
-NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 CADDY = shutil.which("caddy") or "/usr/bin/caddy"
 START = {"camera_id": 1, "profile_token": "MediaProfile00000"}
 
 pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
-
-
-class Proxy:
-    """A proxy with the recipe's configuration, on a loopback port and with its own folders."""
-
-    def __init__(self, command: list[str], folder: Path, port: int, **environ: str) -> None:
-        self.access_log = folder / "access.log"
-        self.url = f"https://cams.example:{port}"
-        self.port = port
-        with (folder / "output").open("wb") as output:
-            self.process = subprocess.Popen(
-                command, cwd=folder, env={"PATH": os.environ["PATH"], **environ}, stdout=output, stderr=output
-            )
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(LIMIT_S)
-
-
-def recipe(name: str, changes: dict[str, str]) -> str:
-    text = (ROOT / "docs" / "deploy" / name).read_text()
-    for old, new in changes.items():
-        assert old in text, old
-        text = text.replace(old, new)
-    return text
 
 
 def run_nginx(folder: Path, port: int, app: Any, certificate: tuple[Path, Path]) -> Proxy:
@@ -69,16 +40,7 @@ def run_nginx(folder: Path, port: int, app: Any, certificate: tuple[Path, Path])
             "cameras.example": "cams.example",
         },
     )
-    temp = "".join(
-        f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(
-        f"user root; worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log;\n"
-        f"events {{}}\nhttp {{ {temp} types {{ video/mp2t ts; video/mp4 m4s mp4; }}\n"
-        f"log_format sent '$uri $upstream_http_x_accel_redirect'; access_log {folder}/access.log sent;\n"
-        f"{server}\n}}\n"
-    )
-    return Proxy([NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf")], folder, port)
+    return start_nginx(folder, port, server)
 
 
 def run_caddy(folder: Path, port: int, app: Any, certificate: tuple[Path, Path]) -> Proxy:
@@ -115,19 +77,10 @@ def proxied(
     run = run_nginx if request.param == "nginx" else run_caddy
     proxy = run(folder, free_port(), app, certificate)
     try:
-        until(lambda: _answers(proxy, certificate[0]))
+        until(lambda: answers(proxy, certificate[0]))
         yield app, proxy
     finally:
         proxy.stop()
-
-
-class Browser(requests.Session):
-    """A client that trusts the test's certificate."""
-
-    def __init__(self, certificate: Path) -> None:
-        super().__init__()
-        self.verify = str(certificate)
-        self.trust_env = False
 
 
 @pytest.fixture(autouse=True)
@@ -223,9 +176,3 @@ def test_a_proxys_own_responses_have_every_header_too(
         assert_whole(refused, *([413] if proxy.access_log.exists() else [413, 502]))
     app.close()
     assert_whole(browser.get(f"{proxy.url}/cameras", timeout=LIMIT_S), 502)
-
-
-def _answers(proxy: Proxy, certificate: Path) -> bool:
-    with contextlib.suppress(requests.RequestException):
-        return Browser(certificate).get(f"{proxy.url}/api/health", timeout=LIMIT_S).ok
-    return False

@@ -13,7 +13,6 @@ import pytest
 from core.errors import CameraBusy, CameraUnreachable
 from core.records import CameraStatus, Credential, Problem, StreamSource
 from core.secrets import Secret
-from database import Database
 from media.rtsp.gateway import RtspGateway
 from media.rtsp.live.feed import FeedState, FeedStatus
 from media.units import UnitSink
@@ -22,7 +21,7 @@ from motion.records import MotionMode, MotionSettings, Place, Reason
 from ptz_manager import PtzManager
 from tests.motion.watching import DESCRIPTION, Watching, camera_row, frame
 from tests.patience import until
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared_database
 from vision.messages import CELL_BYTES
 from workers.motion_watch import MotionWatch, RecordedChannels
 
@@ -137,7 +136,7 @@ class Work:
 
 @pytest.fixture
 def work(tmp_path: Path) -> Iterator[Work]:
-    database = Database(prepared(tmp_path / "cameras.sqlite3"))
+    database = prepared_database(tmp_path / "cameras.sqlite3")
     database.open()
     for camera_id in (1, 2):
         camera_row(database, camera_id)

@@ -12,7 +12,7 @@ from core.errors import CameraUnreachable, NotFound
 from core.records import Channel, Credential, MediaProfile, Problem, ProfileRole, StreamSource
 from core.secrets import Secret
 from media.rtsp.gateway import RtspGateway
-from onvif_manager import OnvifManager
+from tests.placement.owning import OwningCameras
 from workers.pinned_channels import PinnedChannel, PinnedChannels, parse_pinned_channels
 
 
@@ -43,6 +43,9 @@ class Cameras:
 
     def monotonic_s(self) -> float:
         return self.now_s
+
+    def owns(self, camera_id: int) -> bool:
+        return True
 
     def channels(self, camera_id: int) -> list[Channel]:
         if camera_id > 2:
@@ -77,7 +80,7 @@ class Cameras:
         return [(feed.source.camera_id, feed.source.profile_token) for feed in self.opened if not feed.closed]
 
 
-class KnownCameras(OnvifManager):
+class KnownCameras(OwningCameras):
     def __init__(self, cameras: Cameras) -> None:
         self.cameras = cameras
 

@@ -37,6 +37,11 @@ def begin_audit(action: str) -> None:
     g.audit = RequestAudit(request.endpoint or "", action)
 
 
+def leave_audit() -> None:
+    """Write no line about the current request."""
+    g.audit = None
+
+
 def audit_about(**details: object) -> None:
     """Add details to the current request's audit line."""
     _current().details.update(details)

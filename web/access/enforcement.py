@@ -10,13 +10,14 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from core.access import LOCAL, Permission, Principal, permissions_of
 from core.errors import Forbidden, InvalidRequest, NotFound, NotLoggedIn
-from web.access.audit import audit_about, audit_out_of_scope, begin_audit, write_audit
+from web.access.audit import audit_about, audit_out_of_scope, begin_audit, leave_audit, write_audit
 from web.access.principal import current_principal_or_none, identify_sender, is_local_without_accounts
 from web.access.rules import RULES, Open, Rule
 from web.access.targets import UnreadableField, may_see
 from web.client import client, has_client
 from web.login_cookie import CSRF_HEADER, cookie_of, csrf_token, is_csrf_token
 from web.problems import wants_page
+from web.routing import find_destination, hand_on, refuse_elsewhere
 from web.services import services
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,15 @@ def _check_request() -> BaseResponse | None:
         return _check_setup()
     if who is None:
         return _demand_login()
+    return _check_rule(who, rule)
+
+
+def _check_rule(who: Principal, rule: Rule) -> BaseResponse | None:
+    """Hand the request on to the node that it belongs to, or check it here."""
+    destination = find_destination(rule)
+    if destination is not None and (handed_on := hand_on(destination)):
+        leave_audit()  # the other node writes the line
+        return handed_on
     if _is_first_visit(who):
         return redirect(url_for("pages.welcome"))
     _check_csrf(who)
@@ -56,6 +66,8 @@ def _check_request() -> BaseResponse | None:
     if isinstance(rule.needs, Permission):
         _check_permission(who, rule.needs)
     _check_target(who, rule)
+    if destination is not None:
+        refuse_elsewhere(destination)
     return None
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from core.access import Permission
 from web.access import targets
 from web.access.targets import Target
+from web.services import Services
 
 
 class Open(StrEnum):
@@ -28,23 +29,29 @@ class Rule:
 
     `action` names the request in the audit log; without one, only refusals are written. `is_for_people`: refused for
     API tokens, which could otherwise make users and tokens that outlive them.
+
+    With several nodes, the owner of the target's camera answers (web/routing.py). `node_of_files` returns the name of
+    the node that answers instead, because the files of a job lie there. `can_stay`: any node answers if that one does
+    not run, because the answer needs neither the device nor the files.
     """
 
     needs: Permission | Open
     target: Callable[[], Target | None] | None = None
     action: str = ""
     is_for_people: bool = False
+    node_of_files: Callable[[Services], str] | None = None
+    can_stay: bool = False
 
 
 RULES: dict[str, Rule] = {
     # pages
     "pages.cameras": Rule(Permission.LIVE),
-    "pages.viewer": Rule(Permission.LIVE, targets.camera_of_page),
+    "pages.viewer": Rule(Permission.LIVE, targets.camera_of_page, can_stay=True),
     "pages.wall": Rule(Permission.LIVE),
-    "pages.recordings": Rule(Permission.RECORDINGS, targets.camera_of_page),
+    "pages.recordings": Rule(Permission.RECORDINGS, targets.camera_of_page, can_stay=True),
     "pages.events": Rule(Permission.RECORDINGS),
     "pages.search": Rule(Permission.RECORDINGS),
-    "pages.motion": Rule(Permission.LIVE, targets.channel_in_path),
+    "pages.motion": Rule(Permission.LIVE, targets.channel_in_path, can_stay=True),
     "pages.notifications": Rule(Permission.RECORDINGS),
     "pages.exports": Rule(Permission.EXPORT),
     "pages.storage": Rule(Permission.MANAGE),
@@ -82,16 +89,16 @@ RULES: dict[str, Rule] = {
     "api_cameras.list_cameras": Rule(Permission.LIVE),
     "api_cameras.add_camera": Rule(Permission.MANAGE, action="add_camera"),
     "api_cameras.add_pretend_recorder": Rule(Permission.MANAGE, action="add_camera"),
-    "api_cameras.get_camera": Rule(Permission.LIVE, targets.camera_in_path),
-    "api_cameras.edit_camera": Rule(Permission.MANAGE, targets.camera_in_path, "change_camera"),
-    "api_cameras.delete_camera": Rule(Permission.MANAGE, targets.camera_in_path, "delete_camera"),
+    "api_cameras.get_camera": Rule(Permission.LIVE, targets.camera_in_path, can_stay=True),
+    "api_cameras.edit_camera": Rule(Permission.MANAGE, targets.camera_in_path, "change_camera", can_stay=True),
+    "api_cameras.delete_camera": Rule(Permission.MANAGE, targets.camera_in_path, "delete_camera", can_stay=True),
     "api_cameras.accept_certificate": Rule(Permission.MANAGE, targets.camera_in_path, "accept_certificate"),
     "api_cameras.refresh_camera": Rule(Permission.OPERATE, targets.every_channel, "refresh_camera"),
-    "api_cameras.list_channels": Rule(Permission.LIVE, targets.camera_in_path),
-    "api_cameras.edit_channel": Rule(Permission.MANAGE, targets.channel_in_path, "change_channel"),
-    "api_cameras.order_channels": Rule(Permission.MANAGE, targets.camera_in_path, "change_channel"),
+    "api_cameras.list_channels": Rule(Permission.LIVE, targets.camera_in_path, can_stay=True),
+    "api_cameras.edit_channel": Rule(Permission.MANAGE, targets.channel_in_path, "change_channel", can_stay=True),
+    "api_cameras.order_channels": Rule(Permission.MANAGE, targets.camera_in_path, "change_channel", can_stay=True),
     "api_cameras.snapshot": Rule(Permission.LIVE, targets.snapshot, "snapshot"),
-    "api_cameras.camera_health": Rule(Permission.MANAGE, targets.camera_in_path),
+    "api_cameras.camera_health": Rule(Permission.MANAGE, targets.camera_in_path, can_stay=True),
     "api_cameras.discover": Rule(Permission.MANAGE, action="discover"),
     # live and replay
     "live.socket_for_one": Rule(Permission.LIVE, targets.live_in_path),
@@ -118,7 +125,7 @@ RULES: dict[str, Rule] = {
     "api_ptz.focus": Rule(Permission.PTZ, targets.channel_in_path, "ptz_focus"),
     "api_ptz.iris": Rule(Permission.PTZ, targets.channel_in_path, "ptz_iris"),
     "api_ptz.auxiliary": Rule(Permission.PTZ, targets.channel_in_path, "ptz_auxiliary"),
-    "api_ptz.list_tours": Rule(Permission.PTZ, targets.channel_in_path),
+    "api_ptz.list_tours": Rule(Permission.PTZ, targets.channel_in_path, can_stay=True),
     "api_ptz.add_tour": Rule(Permission.PTZ, targets.channel_in_path, "ptz_add_tour"),
     "api_ptz.remove_tour": Rule(Permission.PTZ, targets.channel_in_path, "ptz_remove_tour"),
     "api_ptz.start_tour": Rule(Permission.PTZ, targets.channel_in_path, "ptz_start_tour"),
@@ -165,8 +172,8 @@ RULES: dict[str, Rule] = {
     "api_evidence.evidence_key": Rule(Permission.EXPORT),
     # recordings
     "api_recordings.search_recordings": Rule(Permission.RECORDINGS, targets.search, "search_recordings"),
-    "api_recordings.recording_summary": Rule(Permission.RECORDINGS, targets.camera_in_path),
-    "api_recordings.recording_coverage": Rule(Permission.RECORDINGS, targets.camera_in_path),
+    "api_recordings.recording_summary": Rule(Permission.RECORDINGS, targets.camera_in_path, can_stay=True),
+    "api_recordings.recording_coverage": Rule(Permission.RECORDINGS, targets.camera_in_path, can_stay=True),
     "api_recordings.stop_indexing": Rule(Permission.RECORDINGS, targets.every_channel, "stop_indexing"),
     "api_recordings.resume_indexing": Rule(Permission.RECORDINGS, targets.every_channel, "resume_indexing"),
     "api_pictures.list_pictures": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
@@ -177,13 +184,13 @@ RULES: dict[str, Rule] = {
     "api_kept.release_range": Rule(Permission.EXPORT, action="release_recordings"),
     "api_storage.get_storage": Rule(Permission.MANAGE),
     # recording on the server; the views leave out alerts of channels that the user may not see
-    "api_recording_rules.get_recording_rule": Rule(Permission.MANAGE, targets.channel_in_path),
+    "api_recording_rules.get_recording_rule": Rule(Permission.MANAGE, targets.channel_in_path, can_stay=True),
     "api_recording_rules.set_recording_rule": Rule(Permission.MANAGE, targets.channel_in_path, "set_recording_rule"),
     "api_recording_rules.pause_recording": Rule(Permission.RECORDING_PAUSE, targets.channel_in_path, "pause_recording"),
     "api_recording_rules.resume_recording": Rule(
         Permission.RECORDING_PAUSE, targets.channel_in_path, "resume_recording"
     ),
-    "api_recording_rules.recording_states": Rule(Permission.LIVE, targets.camera_in_path),
+    "api_recording_rules.recording_states": Rule(Permission.LIVE, targets.camera_in_path, can_stay=True),
     "api_recording_rules.list_recording_alerts": Rule(Permission.RECORDINGS),
     "api_recording_rules.mark_alerts_seen": Rule(Permission.RECORDINGS, action="see_recording_alerts"),
     # events; the views leave out those of channels that the user may not see
@@ -199,7 +206,7 @@ RULES: dict[str, Rule] = {
     "api_detector.choose_model": Rule(Permission.MANAGE, action="choose_detector_model"),
     "api_detector.try_model": Rule(Permission.MANAGE),
     "api_motion.get_motion": Rule(Permission.LIVE),
-    "api_motion.get_channel_motion": Rule(Permission.LIVE, targets.channel_in_path),
+    "api_motion.get_channel_motion": Rule(Permission.LIVE, targets.channel_in_path, can_stay=True),
     "api_motion.set_channel_motion": Rule(Permission.MANAGE, targets.channel_in_path, "set_motion"),
     "api_motion.get_motion_picture": Rule(Permission.LIVE, targets.channel_in_path),
     "api_motion.get_motion_now": Rule(Permission.LIVE, targets.channel_in_path),
@@ -209,7 +216,7 @@ RULES: dict[str, Rule] = {
     "api_searches.get_search": Rule(Permission.RECORDINGS),
     "api_searches.continue_search": Rule(Permission.RECORDINGS, action="continue_search"),
     "api_searches.cancel_search": Rule(Permission.RECORDINGS, action="cancel_search"),
-    "api_camera_events.get_event_switch": Rule(Permission.MANAGE, targets.camera_in_path),
+    "api_camera_events.get_event_switch": Rule(Permission.MANAGE, targets.camera_in_path, can_stay=True),
     "api_camera_events.set_event_switch": Rule(Permission.MANAGE, targets.camera_in_path, "set_event_switch"),
     "api_camera_events.list_event_topics": Rule(Permission.MANAGE, targets.camera_in_path),
     # notifications; the manager checks the owners of rules, and at the time of sending their rights

@@ -24,6 +24,8 @@ def camera(view: CameraView, who: Principal = LOCAL) -> models.Camera:
     scope are neither named nor counted.
     """
     answer = models.Camera.model_validate(view)
+    owner = services().placement.node_of(view.id)
+    answer.place = None if owner is None else owner.place
     allowed, other = who.scope.channels_of(view.id), view.same_device_as
     if not who.may(Permission.MANAGE):
         answer.username = ""

@@ -279,6 +279,11 @@ class Camera(AnswerModel):
         "the app finds it"
     )
     certificate: Certificate | None = Field(description="of a device with TLS; a changed one goes first")
+    place: str | None = Field(
+        "",
+        description="with several servers, the same word for all cameras of one, for `/live?place=`; null: no server "
+        "has the camera at the moment. Empty for a single server",
+    )
 
 
 class CameraList(BaseModel):

@@ -50,7 +50,7 @@ def get_sink(path: shapes.SinkPath) -> Response:
 
 @blueprint.patch("/<sink_id>", responses=answers_with({200: shapes.Sink}, 404, 409, 415, 503))
 def change_sink(path: shapes.SinkPath, body: shapes.SinkEdit) -> Response:
-    """Change a sink. A password must be given again for another server or user name."""
+    """Change a sink. A password must be given again for another server, user name, or without encryption."""
     settings, secret = _settings(body)
     change = SinkChange(body.name, body.is_on, settings, secret)
     return answer(_sink(services().notifications.change_sink(path.sink_id, change)))
@@ -63,9 +63,12 @@ def remove_sink(path: shapes.SinkPath) -> Response:
     return Response(status=204)
 
 
-@blueprint.post("/<sink_id>/test", responses=answers_with({200: shapes.TestResult}, 404, 503))
+@blueprint.post("/<sink_id>/test", responses=answers_with({200: shapes.TestResult}, 404, 429, 503))
 def send_sink_test(path: shapes.SinkPath) -> Response:
-    """Send a test notice now, also by a sink that is off. It may take 20 s. Push: to your own browsers."""
+    """Send a test notice now, also by a sink that is off. It may take 20 s. Push: to your own browsers.
+
+    429 `test_limit` after four tests of a sink or twelve of a user within a minute.
+    """
     with services().sink_limit:
         outcome = services().notifications.test_sink(current_principal(), path.sink_id)
     return answer(

@@ -59,9 +59,12 @@ def remove_rule(path: shapes.RulePath) -> Response:
     return Response(status=204)
 
 
-@blueprint.post("/notification-rules/<rule_id>/test", responses=answers_with({202: shapes.DeliveryList}, 404, 503))
+@blueprint.post("/notification-rules/<rule_id>/test", responses=answers_with({202: shapes.DeliveryList}, 404, 429, 503))
 def send_rule_test(path: shapes.RulePath) -> Response:
-    """Send a test to the sinks of a rule that are on. The log of deliveries then has the results."""
+    """Send a test to the sinks of a rule that are on. The log of deliveries then has the results.
+
+    429 `test_limit` after four tests of a rule or twelve of a user within a minute.
+    """
     sent = services().notifications.test_rule(current_principal(), path.rule_id)
     return answer(shapes.DeliveryList(deliveries=_deliveries(sent), next_cursor=None), 202)
 

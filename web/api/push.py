@@ -73,7 +73,7 @@ def remove_push_subscription(path: shapes.SubscriptionPath) -> Response:
     return Response(status=204)
 
 
-@blueprint.post("/subscriptions/<subscription_id>/test", responses=answers_with({204: NO_CONTENT}, 404, 409, 503))
+@blueprint.post("/subscriptions/<subscription_id>/test", responses=answers_with({204: NO_CONTENT}, 404, 409, 429, 503))
 def send_push_test(path: shapes.SubscriptionPath) -> Response:
     """Send a test to a browser. 204: the push service took it; 409 with the reason otherwise."""
     with services().sink_limit:

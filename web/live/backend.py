@@ -8,6 +8,8 @@ from typing import Any
 
 from core.access import Permission, Principal
 from core.errors import InvalidRequest, NotFound
+from core.placement import NotOwner
+from sessions.ids import camera_of_stream
 from sessions.live.broadcast import LiveListener
 from sessions.replay.broadcast import ReplayListener
 from web.access.principal import Credentials
@@ -43,13 +45,15 @@ class LiveBackend:
     ) -> tuple[str, str]:
         """Watch a channel if the user may; return (stream_id, viewer_id).
 
-        Raise NotFound, LimitReached, Unavailable or, for small video, CameraUnsupported.
+        Raise NotFound, NotOwner, LimitReached, Unavailable or, for small video, CameraUnsupported.
         """
         channel = channel_number(self._services, camera_id, profile_token)
         about: dict[str, Any] = {"camera_id": camera_id, "channel": channel, "profile_token": profile_token}
         if not may_access(who, Target(camera_id, channel, needs=Permission.LIVE)):
             self._audit(who, "not_found", **about)
             raise NotFound("There is no such camera, channel or stream.")
+        if not self._services.placement.owns(camera_id):
+            raise NotOwner(camera_id)
         stream_id, viewer_id = self._services.streams.watch_live(
             camera_id,
             profile_token,
@@ -72,8 +76,11 @@ class LiveBackend:
         """Watch a replay that this login has started; True if the present run comes from its beginning.
 
         Other users are refused: they would see the position of the first user, and would slow seeks down. Raise
-        NotFound, or InvalidRequest if the stream is not a replay.
+        NotFound, NotOwner, or InvalidRequest if the stream is not a replay.
         """
+        camera_id = camera_of_stream(stream_id)
+        if camera_id is not None and who.scope.has_camera(camera_id) and not self._services.placement.owns(camera_id):
+            raise NotOwner(camera_id)
         if not self._services.login_viewers.is_viewer_of(who.key, stream_id):
             self._services.streams.session_view(stream_id)  # NotFound without an audit line
             self._audit(who, "not_found", stream_id=stream_id)

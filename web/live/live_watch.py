@@ -52,6 +52,7 @@ class LiveWatch(LiveListener):
     wants_audio: bool
     key_frames_only: bool = False
     is_replacement: bool = False
+    camera_id: int = 0
     stream_id: str = ""
     viewer_id: str = ""
     join: Join | None = None

@@ -25,6 +25,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sessions.ids import camera_of_stream
 from sessions.replay.broadcast import ReplayEnd, ReplayInit, ReplayListener, ReplayNews, ReplayPart, SegmentsOnly
 from web.live.join_budget import Join
 from web.live.sockets import Sockets
@@ -57,6 +58,10 @@ class ReplayWatch(ReplayListener):
     run: int = 0  # of the newest init section that was handed on
     posted_bytes: int = 0  # counted by the session's thread
     handed_on_bytes: int = 0  # counted by the sockets' thread
+
+    @property
+    def camera_id(self) -> int | None:
+        return camera_of_stream(self.stream_id)
 
     def on_replay_news(self, news: ReplayNews) -> None:
         self.posted_bytes += size_of(news)

@@ -13,9 +13,9 @@ video for a thin link, without audio: at most 480x360, 10 fps and 240 kbit/s, in
 
 The server sends JSON, too: `watching` (the joined session), `state` (the session's state), `init` (codec string and
 size; the init section follows as a binary frame), `problem` (the error: see web.problems.problem_message), `clock` (the
-value of `sent`, and the server's time) and, once a second while a page watches anything, `pace` (how fast the page
-reads: see web.live.live_watch.pace_message). A backlog that becomes old leads to a `pace` immediately. `clock` and
-`pace` overtake media. For replays see web.live.replay.
+value of `sent`, and the server's time), `moved` (another server has the camera now, and the watch ends) and, once a
+second while a page watches anything, `pace` (how fast the page reads: see web.live.live_watch.pace_message). A backlog
+that becomes old leads to a `pace` immediately. `clock` and `pace` overtake media. For replays see web.live.replay.
 
 A binary frame has a head of 20 bytes, big-endian: kind (1 init section, 2 fragments), flags (1: starts with a key
 frame), id (16 bits), position on the time line of the fragments (double, seconds), and the time of its first frame
@@ -36,6 +36,7 @@ from websockets.frames import CloseCode
 
 from core.access import Principal
 from core.errors import AppError, InvalidRequest, LimitReached, Unavailable
+from core.placement import NotOwner
 from sessions.live.broadcast import LiveFragment, LiveInit
 from sessions.replay.broadcast import ReplayNews
 from sessions.view import StreamView
@@ -113,6 +114,17 @@ class LiveSocketHandler(SocketHandler, LiveSender, ReplaySender):
         if self._watches:
             self._send_pace()
 
+    def on_camera_lost(self, camera_id: int) -> None:
+        for watch in list(self._watches.values()):
+            if watch.camera_id == camera_id:
+                self._end_moved(watch)
+
+    def _end_moved(self, watch: LiveWatch | ReplayWatch) -> None:
+        """End a watch whose camera another node has. The page asks which one, and watches there."""
+        if not watch.is_over:
+            self._leave(watch.number)
+            self._send("moved", id=watch.number)
+
     def on_closed(self) -> None:
         self._connection = None
         for number in list(self._watches):
@@ -148,7 +160,7 @@ class LiveSocketHandler(SocketHandler, LiveSender, ReplaySender):
         is_small = message.get("small") is True
         old = read_int(message, "instead_of", 0, 65535) if "instead_of" in message else None
         wants_audio = message.get("sound") is True and not keys_only and not is_small
-        watch = LiveWatch(self, number, wants_audio, keys_only, old is not None)
+        watch = LiveWatch(self, number, wants_audio, keys_only, old is not None, camera_id)
         is_fresh = message.get("fresh") is True
         if old is not None:
             self._leave(old)
@@ -235,6 +247,9 @@ class LiveSocketHandler(SocketHandler, LiveSender, ReplaySender):
                 at_next_key_frame=at_next_key_frame,
                 is_small=is_small,
             )
+        except NotOwner:
+            self.sockets.post(self._end_moved, watch)
+            return
         except AppError as error:
             self.sockets.post(self._refuse, watch, self._problem(error))
             return
@@ -245,6 +260,9 @@ class LiveSocketHandler(SocketHandler, LiveSender, ReplaySender):
             return
         try:
             from_start = self._backend.watch_replay(self.principal, watch.stream_id, watch.viewer_id, watch)
+        except NotOwner:
+            self.sockets.post(self._end_moved, watch)
+            return
         except AppError as error:
             self.sockets.post(self._refuse, watch, self._problem(error))
             return

@@ -41,6 +41,10 @@ class SocketHandler(MessageTaker, Protocol):
     principal: Principal
 
     def end_login(self) -> None: ...
+    def on_camera_lost(self, camera_id: int) -> None:
+        """Called when another node gets the camera."""
+        ...
+
     def on_open(self, connection: Connection) -> None: ...
     def on_tick(self) -> None:
         """Called about once a second."""
@@ -187,6 +191,15 @@ class Sockets:
                     handler.end_login()
 
         self.post(end)
+
+    def leave_camera(self, camera_id: int) -> None:
+        """Tell the pages that watch this camera that another node has it now, before its streams end."""
+
+        def leave() -> None:
+            for handler in list(self._open.values()):
+                handler.on_camera_lost(camera_id)
+
+        self.post(leave)
 
     # ---- the loop --------------------------------------------------------------------------------
 

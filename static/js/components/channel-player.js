@@ -19,7 +19,7 @@ import { playsFragments } from './fragment-appender.js';
  *   frame stays; `fallsBack`: play the sub stream if the main stream is refused; `rung`: the best one that the
  *   link carries, by the quality ladder; null: any
  * @typedef {{player: import('./live-player.js').LivePlayer, snapshot: import('./snapshot-image.js').SnapshotImage,
- *   api: import('../lib/api.js').Api, socket: import('../lib/live-socket.js').LiveSocket|null,
+ *   api: import('../lib/api.js').Api, socket: import('../lib/live-sockets.js').PageSocket|null,
  *   snapshots: import('../lib/job-queue.js').JobQueue, decodes: readonly string[]}} ChannelPlayerOptions
  */
 

@@ -9,12 +9,12 @@ export class ReplayLink {
   #quality = new ReplayQuality();
   /** @type {import('../lib/replay-session.js').ReplaySession|null} */
   #session = null;
-  /** @type {import('../lib/link-monitor.js').LinkMonitor|null} */
+  /** @type {Pick<import('../lib/link-monitor.js').LinkMonitor, 'stateAt'>|null} */
   #monitor = null;
 
   /**
    * @param {import('../lib/replay-session.js').ReplaySession} session
-   * @param {import('../lib/link-monitor.js').LinkMonitor|null} monitor null: the media comes over HLS, and the link is
+   * @param {Pick<import('../lib/link-monitor.js').LinkMonitor, 'stateAt'>|null} monitor null: the media comes over HLS, and the link is
    *   not measured
    */
   connect(session, monitor) {

@@ -44,7 +44,7 @@ export class ReplayPlayer extends ReplayPicture {
 
   /**
    * @param {import('../lib/api.js').Api} api
-   * @param {import('../lib/live-socket.js').LiveSocket|null} socket null: over HLS
+   * @param {import('../lib/live-sockets.js').PageSocket|null} socket null: over HLS
    */
   connect(api, socket) {
     const session = new ReplaySession(api, decodableCodecs(), socket, { plays: playsFragments });

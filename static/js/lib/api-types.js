@@ -147,6 +147,8 @@ export {};
  * @property {string} recording_time_zone time zone of a recorder that keeps local time in its recordings, as a user has
  *   chosen it; empty: the app finds it
  * @property {Certificate|null} certificate of a device with TLS; a changed one goes first
+ * @property {string|null} [place] with several servers, the same word for all cameras of one, for `/live?place=`; null:
+ *   no server has the camera at the moment. Empty for a single server
  */
 
 /** @typedef {{cameras: Camera[], next_cursor: string|null}} CameraList */

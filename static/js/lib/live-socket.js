@@ -37,7 +37,8 @@ import { SocketClock } from './socket-clock.js';
  *   onProblem: (refusal: Refusal) => void,
  *   onLink: (isUp: boolean) => void,
  *   onMessage?: (message: WatchMessage) => void,
- * }} SocketListener `onLink`: the connection was lost, or is back. After a reconnect the server starts with an init
+ *   onMoved?: () => void,
+ * }} SocketListener `onMoved`: another server has the camera now, and the watch has ended. `onLink`: the connection was lost, or is back. After a reconnect the server starts with an init
  *   section; for a replay it reports in `watching` if the start of the run was missed
  * @typedef {{socket: WebSocket, first: string|null, early: (string|ArrayBuffer)[]}} OpenedSocket a socket that boot.js has
  *   opened; `first`: camera id and media profile (`1/Profile_1`) that it watches as id 0, by its address; `early`: its
@@ -118,12 +119,11 @@ export class LiveSocket {
   /**
    * @param {LiveWatchRequest|ReplayWatchRequest} source
    * @param {SocketListener} listener
-   * @param {{insteadOf?: number}} [how] `insteadOf`: a watch that ends with this one. The server drops
-   *   its unsent messages, so that the new one does not wait behind them
+   * @param {{insteadOf?: number, id?: number}} [how] `insteadOf`: a watch that ends with this one. The server drops
+   *   its unsent messages, so that the new one does not wait behind them. `id`: of the watch, if the caller gives the ids
    * @returns {number} the id for `leave()`
    */
-  watch(source, listener, { insteadOf } = {}) {
-    const id = this.#isPreopenedFor(source) ? FIRST_ID : this.#newId();
+  watch(source, listener, { insteadOf, id = this.#isPreopenedFor(source) ? FIRST_ID : this.#newId() } = {}) {
     const isReplacement = insteadOf !== undefined && this.#watches.delete(insteadOf);
     if (isReplacement) this.link.forgetWatch(insteadOf);
     this.#watches.set(id, { source, listener, init: null, hasMedia: false });
@@ -142,6 +142,11 @@ export class LiveSocket {
   #isPreopenedFor(source) {
     if (!this.#preopened || 'streamId' in source || source.audio || source.fresh || source.keyFramesOnly || source.isSmall) return false;
     return this.#preopened.first === `${source.cameraId}/${source.profileToken}`;
+  }
+
+  /** Return the socket for a camera: this one for all, where LiveSockets has several. @param {number} [_cameraId] @returns {LiveSocket} */
+  at(_cameraId) {
+    return this;
   }
 
   /** @param {number} id */
@@ -343,6 +348,7 @@ export class LiveSocket {
     const watch = this.#watches.get(message.id);
     if (!watch) return;
     if (message.type === 'state') watch.listener.onStream(message.stream);
+    else if (message.type === 'moved') watch.listener.onMoved?.();
     else if (message.type === 'problem') watch.listener.onProblem(refusalOf(message));
     else if (message.type === 'init') {
       const { codecs, codec, width, height, sound: audio, has_sound: hasAudio, run = 0, offset_s: offsetS = 0 } = message;

@@ -14,7 +14,7 @@ import { AudioRemover, pictureCodecs } from './picture-alone.js';
  * @typedef {import('./live-socket.js').SocketFragments} SocketFragments
  * @typedef {{init: (init: SocketInit, data: Uint8Array<ArrayBuffer>) => void, append: (fragments: SocketFragments) => void,
  *   end: () => void}} RunSink made by RunEngine.start()
- * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'want'>} Socket
+ * @typedef {Pick<import('./live-sockets.js').PageSocket, 'watch'|'leave'|'want'>} Socket
  * @typedef {(sink: RunSink) => void} Delivery
  */
 

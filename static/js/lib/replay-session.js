@@ -19,7 +19,7 @@ import { ReplayMedia } from './replay-media.js';
  *   and the recording that plays by the time
  * @typedef {{url: string|null, run: import('./replay-media.js').ReplayRun|null, startMs: number}} Load
  *   either `url` or `run` is set
- * @typedef {import('./live-socket.js').LiveSocket} Socket
+ * @typedef {import('./live-sockets.js').PageSocket} Socket
  */
 
 const STATUS_MS = 1000;
@@ -254,7 +254,8 @@ export class ReplaySession extends EventTarget {
   /** Join the session over the socket, if there is one. @param {Stream} stream */
   #join(stream) {
     const socket = this.#socket;
-    if (!socket || !stream.viewer_id || (socket.failures > 0 && !socket.wasEverUp)) return;
+    const link = socket?.at(stream.camera_id);
+    if (!socket || !link || !stream.viewer_id || (link.failures > 0 && !link.wasEverUp)) return;
     const source = { streamId: stream.stream_id, viewerId: stream.viewer_id };
     const media = new ReplayMedia(socket, source, { leavesAudioOut: this.isAudioLeftOut, plays: this.#plays });
     this.#media = media;

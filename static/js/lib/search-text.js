@@ -29,6 +29,7 @@ const PROBLEMS = {
   nobody_looks: 'The server ended this search, because no page looked at it for a minute. Its results are below.',
   app_ended: 'The app was restarted while this search ran. Search again.',
   camera_changed: 'The camera was changed or removed while this search ran.',
+  camera_moved: 'Another server connects this camera now. Search again.',
   internal_error: 'A fault of the app ended this search. The log of the app has the reason.',
 };
 

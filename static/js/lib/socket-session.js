@@ -15,7 +15,7 @@ import { SocketWatch } from './socket-watch.js';
  * @typedef {import('./socket-watch.js').Sink} Sink
  * @typedef {{cameraId: number, profileToken: string, audio?: boolean, keyFramesOnly?: boolean,
  *   isSmall?: boolean}} SocketRequest
- * @typedef {Pick<import('./live-socket.js').LiveSocket, 'watch'|'leave'|'wake'|'isUp'|'failures'|'wasEverUp'>} Socket
+ * @typedef {Pick<import('./live-sockets.js').PageSocket, 'watch'|'leave'|'wake'|'at'>} Socket
  * @typedef {import('./refusals.js').Reason} Reason
  */
 
@@ -181,6 +181,11 @@ export class SocketSession extends BaseSession {
     return true;
   }
 
+  /** The socket of the camera's server. */
+  get #link() {
+    return this.#socket.at(this.state.request?.cameraId);
+  }
+
   get #isAudioRefused() {
     const { request } = this.state;
     return request !== null && Boolean(request.audio) && this.#refusedAudio.has(keyOf(request));
@@ -217,7 +222,7 @@ export class SocketSession extends BaseSession {
     this.state.beginStart();
     this.state.isQueued = isQueued;
     this.#isSuspended = this.#mustRewatch = false;
-    this.state.isOffline = !this.#socket.isUp && this.#socket.wasEverUp;
+    this.state.isOffline = !this.#link.isUp && this.#link.wasEverUp;
     const fresh = isBroken || isTry;
     // A session without a viewer ends on the server, and its counts and segments with it.
     const isLeftLater = dropped?.shares(content) ?? false;
@@ -263,7 +268,7 @@ export class SocketSession extends BaseSession {
    */
   #takeBack(request) {
     const old = this.#old;
-    if (!old?.canReturn || !old.isOf(this.#contentOf(request)) || !this.#socket.isUp || !old.sink?.takeBack()) return false;
+    if (!old?.canReturn || !old.isOf(this.#contentOf(request)) || !this.#link.isUp || !old.sink?.takeBack()) return false;
     this.clearTimer();
     if (this.#watch) this.#socket.leave(this.#watch.id);
     this.#watch = old;
@@ -364,7 +369,7 @@ export class SocketSession extends BaseSession {
     } else {
       watch.reset();
       this.#mustRewatch = false;
-      if (!this.#socket.wasEverUp && this.#socket.failures >= MAX_FAILURES) {
+      if (!this.#link.wasEverUp && this.#link.failures >= MAX_FAILURES) {
         this.#unplayable('socket');
         return;
       }

@@ -5,15 +5,14 @@
  */
 import { AppDialog } from '../components/app-dialog.js';
 import { part, setText } from '../components/dom.js';
-import { hasMediaSource } from '../components/fragment-appender.js';
 import { ReplayPlayer } from '../components/replay-player.js';
 import { LOCAL_CLOCK } from '../lib/display-clock.js';
 import { playMs } from '../lib/event-links.js';
 import { eventPlace, eventTitle } from '../lib/event-text.js';
 import { ApiError, problemOf } from '../lib/http.js';
-import { LiveSocket } from '../lib/live-socket.js';
 import { PlaceFinder } from '../lib/place-finder.js';
-import { byId, liveUrl, remember, remembered, toLogin } from './page.js';
+import { byId, remember, remembered } from './page.js';
+import { pageSocket } from './page-socket.js';
 
 /** @typedef {import('../lib/events-api.js').LoggedEvent} LoggedEvent */
 
@@ -39,7 +38,7 @@ export class EventPlayer extends EventTarget {
     super();
     this.#api = api;
     const player = this.#player;
-    player.connect(api, hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null);
+    player.connect(api, pageSocket(api));
     player.chooseSpeed(Number(remembered('replay-speed') ?? 1));
     player.addEventListener('replay-speed', (event) => remember('replay-speed', String(/** @type {CustomEvent} */ (event).detail)));
     this.#dialog.addEventListener('dialog-closed', () => {

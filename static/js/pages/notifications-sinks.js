@@ -1,5 +1,5 @@
 // @ts-check
-/** For admins: e-mail, webhooks and MQTT, to which rules can send. */
+/** For admins: push, e-mail, webhooks and MQTT, to which rules can send. */
 import { AppDialog } from '../components/app-dialog.js';
 import { cloneTemplate, part, setText } from '../components/dom.js';
 import { clearErrors, onSubmit } from '../components/field-errors.js';
@@ -43,21 +43,36 @@ export class SinkPart {
     const own = sinks.filter(({ kind }) => kind !== 'push');
     byId('add-sink', HTMLButtonElement).disabled = false;
     byId('no-sinks', HTMLElement).hidden = own.length > 0;
-    const list = byId('sinks', HTMLElement);
-    list.hidden = !own.length;
-    const focused = list.contains(document.activeElement) ? document.activeElement?.getAttribute('aria-label') : null;
-    list.replaceChildren(...own.map((sink) => this.#row(sink)));
+    const whole = byId('sinks-part', HTMLElement);
+    const focused = whole.contains(document.activeElement) ? document.activeElement?.getAttribute('aria-label') : null;
+    this.#fill(
+      'push-sink',
+      sinks.filter(({ kind }) => kind === 'push'),
+    );
+    this.#fill('sinks', own);
     if (focused === null || focused === undefined) return;
-    const again = list.querySelector(`[aria-label="${CSS.escape(focused)}"]`);
+    const again = whole.querySelector(`[aria-label="${CSS.escape(focused)}"]`);
     if (again instanceof HTMLElement) again.focus();
     else byId('sinks-title', HTMLElement).focus();
+  }
+
+  /** @param {string} id @param {Sink[]} sinks */
+  #fill(id, sinks) {
+    const list = byId(id, HTMLElement);
+    list.hidden = !sinks.length;
+    list.replaceChildren(...sinks.map((sink) => this.#row(sink)));
   }
 
   /** @param {Sink} sink */
   #row(sink) {
     const row = cloneTemplate('sink-row');
-    setText(part(row, 'name', HTMLElement), sink.name);
-    setText(part(row, 'text', HTMLElement), `${sinkKindWords(sink.kind)}: ${sinkPlace(sink)}`);
+    const isPush = sink.kind === 'push';
+    const name = isPush ? sinkKindWords(sink.kind) : sink.name;
+    setText(part(row, 'name', HTMLElement), name);
+    const place = isPush
+      ? 'Push for all users: each rule reaches the browsers of its user'
+      : `${sinkKindWords(sink.kind)}: ${sinkPlace(sink)}`;
+    setText(part(row, 'text', HTMLElement), place);
     const { text, tone, problem } = sinkState(sink);
     const state = part(row, 'state', HTMLElement);
     setText(state, text);
@@ -66,15 +81,16 @@ export class SinkPart {
     setText(part(row, 'problem', HTMLElement), problem);
     const on = part(row, 'on', HTMLInputElement);
     on.checked = sink.is_on;
-    on.setAttribute('aria-label', `Send to ${sink.name}`);
+    on.setAttribute('aria-label', `Send to ${name}`);
     on.addEventListener('change', () =>
-      this.#act(() => this.#api.changeSink(sink.id, { is_on: on.checked }), `${sink.name} is ${on.checked ? 'on' : 'off'}`),
+      this.#act(() => this.#api.changeSink(sink.id, { is_on: on.checked }), `${name} is ${on.checked ? 'on' : 'off'}`),
     );
-    this.#wire(row, 'test', `Send a test to ${sink.name}`, () => this.#test(sink));
-    this.#wire(row, 'edit', `Edit ${sink.name}`, () => this.#open(sink));
-    this.#wire(row, 'remove', `Delete ${sink.name}`, async () => {
-      const sure = await this.#confirm.ask(`Delete ${sink.name}?`, 'Rules send nothing to it any longer.', 'Delete');
-      if (sure) await this.#act(() => this.#api.removeSink(sink.id), `${sink.name} is deleted`);
+    this.#wire(row, 'test', `Send a test to ${name}`, () => this.#test(sink, name));
+    for (const action of ['edit', 'remove']) part(row, action, HTMLElement).hidden = isPush; // the push receiver stays
+    this.#wire(row, 'edit', `Edit ${name}`, () => this.#open(sink));
+    this.#wire(row, 'remove', `Delete ${name}`, async () => {
+      const sure = await this.#confirm.ask(`Delete ${name}?`, 'Rules send nothing to it any longer.', 'Delete');
+      if (sure) await this.#act(() => this.#api.removeSink(sink.id), `${name} is deleted`);
     });
     return row;
   }
@@ -86,12 +102,12 @@ export class SinkPart {
     button.addEventListener('click', () => void work());
   }
 
-  /** @param {Sink} sink */
-  async #test(sink) {
+  /** @param {Sink} sink @param {string} name */
+  async #test(sink, name) {
     try {
       const { state, detail } = await this.#api.testSink(sink.id);
-      if (state === 'sent') showToast(`${sink.name} took the test`);
-      else showToast(`${sink.name}: ${detail}`, 'bad');
+      if (state === 'sent') showToast(`${name} took the test`);
+      else showToast(`${name}: ${detail}`, 'bad');
     } catch (error) {
       showToast(problemOf(error).detail, 'bad');
     }

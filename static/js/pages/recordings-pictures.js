@@ -39,7 +39,7 @@ export class RecordingsPictures {
   /** @type {number|null} */
   #cameraId = null;
 
-  /** @param {import('./recordings-playing.js').RecordingsPlaying} playing @param {import('../lib/live-socket.js').LiveSocket|null} socket */
+  /** @param {import('./recordings-playing.js').RecordingsPlaying} playing @param {import('../lib/live-sockets.js').PageSocket|null} socket */
   constructor(playing, socket) {
     this.#playing = playing;
     this.#link = socket?.link ?? null;

@@ -48,7 +48,7 @@ export class RecordingsPlaying extends EventTarget {
   /** @type {Scrubber<{row: Row, atMs: number}>} */
   #scrubber = new Scrubber(({ row, atMs }) => this.#scrubTo(row, atMs));
 
-  /** @param {import('../lib/api.js').Api} api @param {import('../lib/live-socket.js').LiveSocket|null} socket */
+  /** @param {import('../lib/api.js').Api} api @param {import('../lib/live-sockets.js').PageSocket|null} socket */
   constructor(api, socket) {
     super();
     this.#api = api;

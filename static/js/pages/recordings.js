@@ -15,7 +15,6 @@
  *     over HLS                     components/hls-engine.js -> hls.js -> <video>
  */
 import { AppDialog } from '../components/app-dialog.js';
-import { hasMediaSource } from '../components/fragment-appender.js';
 import { RecordingCalendar } from '../components/recording-calendar.js';
 import { RecordingTimeline } from '../components/recording-timeline.js';
 import { TimeField } from '../components/time-field.js';
@@ -23,12 +22,12 @@ import { ApiError, problemOf } from '../lib/api.js';
 import { daysOf } from '../lib/coverage.js';
 import { CoverageLoader } from '../lib/coverage-loader.js';
 import { EventsApi } from '../lib/events-api.js';
-import { LiveSocket } from '../lib/live-socket.js';
 import { LoggedMarks } from '../lib/logged-marks.js';
 import { dayOf } from '../lib/ranges.js';
 import { readRecordingsState, writeRecordingsState } from '../lib/recordings-state.js';
 import { searchAddress } from '../lib/search-range.js';
-import { byId, httpOptions, liveUrl, pageApi, remember, remembered, showToast, toLogin } from './page.js';
+import { byId, httpOptions, pageApi, remember, remembered, showToast } from './page.js';
+import { pageSocket } from './page-socket.js';
 import { pageClock } from './recordings-clock.js';
 import { EventSteps } from './recordings-events.js';
 import { handleKeys } from './recordings-keys.js';
@@ -55,7 +54,7 @@ const goto = byId('goto-field', TimeField);
 const keysDialog = byId('keys-dialog', AppDialog);
 const search = new RecordingsSearch(api);
 const state = readRecordingsState(window.location.search);
-const socket = hasMediaSource() && state.transport !== 'hls' ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin }) : null;
+const socket = state.transport === 'hls' ? null : pageSocket(api);
 const playing = new RecordingsPlaying(api, socket);
 const { events: eventsUrl = '', cameras: camerasUrl = '' } = document.body.dataset;
 const eventsApi = new EventsApi({ events: eventsUrl, cameras: camerasUrl }, httpOptions());

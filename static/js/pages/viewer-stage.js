@@ -3,7 +3,6 @@
 import { ChannelPlayer } from '../components/channel-player.js';
 import { ChannelStills } from '../components/channel-stills.js';
 import { setText } from '../components/dom.js';
-import { hasMediaSource } from '../components/fragment-appender.js';
 import { decodableCodecs } from '../components/hls-engine.js';
 import { LivePlayer } from '../components/live-player.js';
 import { SnapshotImage } from '../components/snapshot-image.js';
@@ -12,26 +11,14 @@ import { ZoomView } from '../components/zoom-view.js';
 import { engineFact } from '../lib/engine-choice.js';
 import { snapshotFileName } from '../lib/format.js';
 import { JobQueue } from '../lib/job-queue.js';
-import { LiveSocket } from '../lib/live-socket.js';
 import { LOOK_MS, QualityControl } from '../lib/quality-control.js';
 import { StillQueue } from '../lib/still-queue.js';
 import { limitText, rungText } from '../lib/quality-text.js';
 import { badgeOf, damageOf, stillBadge, streamFacts } from '../lib/stream-facts.js';
 import { Attention, hideBarsAtRest } from './attention.js';
 import { saveDeviceSnapshot } from './device-snapshot.js';
-import {
-  byId,
-  chosenDecoder,
-  liveUrl,
-  onSavesData,
-  openedSocket,
-  remember,
-  remembered,
-  saveFile,
-  showToast,
-  toLogin,
-  userSavesData,
-} from './page.js';
+import { byId, chosenDecoder, onSavesData, openedSocket, remember, remembered, saveFile, showToast, userSavesData } from './page.js';
+import { pageSocket } from './page-socket.js';
 
 /**
  * @typedef {Omit<import('../components/channel-player.js').ChannelRequest, 'isAudible'|'quality'|'rung'> &
@@ -79,7 +66,7 @@ export class ViewerStage extends EventTarget {
   constructor(api) {
     super();
     this.#api = api;
-    this.#socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin, opened: openedSocket() }) : null;
+    this.#socket = pageSocket(api, openedSocket());
     this.#livePlayer.toggleAttribute('muted', !this.#wantsAudio);
     this.#livePlayer.setAttribute('decoder', chosenDecoder());
     const image = byId('still', SnapshotImage);

@@ -2,9 +2,8 @@
 /** The wall's tiles: their places, the tiles that play, and the chosen, the audible and the full-page tile. */
 import { decodableCodecs } from '../components/hls-engine.js';
 import '../components/live-tile.js';
-import { hasMediaSource } from '../components/fragment-appender.js';
 import { setAttribute } from '../components/dom.js';
-import { LiveSocket } from '../lib/live-socket.js';
+import { LiveSockets } from '../lib/live-sockets.js';
 import { JobQueue } from '../lib/job-queue.js';
 import { stateText } from '../lib/recording-text.js';
 import { LOOK_MS, QualityControl } from '../lib/quality-control.js';
@@ -13,7 +12,8 @@ import { choiceFor, contentOf } from '../lib/tile-facts.js';
 import { cellsOf, columnsOf, isLarge } from '../lib/wall-layout.js';
 import { isSameChannel } from '../lib/wall-state.js';
 import { Attention } from './attention.js';
-import { byId, chosenDecoder, liveUrl, onSavesData, openedSocket, showToast, toLogin, userSavesData } from './page.js';
+import { byId, chosenDecoder, onSavesData, openedSocket, showToast, userSavesData } from './page.js';
+import { pageSocket } from './page-socket.js';
 import { ServerRecording } from './server-recording.js';
 
 /**
@@ -41,8 +41,8 @@ export class WallBoard extends EventTarget {
   /** Recording on the server. */
   recording = new ServerRecording();
   #api;
-  #socket = hasMediaSource() ? new LiveSocket({ url: liveUrl(), onLoginEnded: toLogin, opened: openedSocket() }) : null;
-  #quality = this.#socket && new QualityControl({ link: this.#socket.link, startsLow: userSavesData() });
+  #socket;
+  #quality;
   #snapshots = new JobQueue(PARALLEL_SNAPSHOTS);
   #stills = new StillQueue();
   #decodes = decodableCodecs();
@@ -78,6 +78,8 @@ export class WallBoard extends EventTarget {
   constructor(api) {
     super();
     this.#api = api;
+    this.#socket = pageSocket(api, openedSocket());
+    this.#quality = this.#socket && new QualityControl({ link: this.#socket.link, startsLow: userSavesData() });
     this.#observer = new IntersectionObserver((changes) => this.#intersected(changes), { rootMargin: SIGHT_MARGIN });
     const attention = new Attention();
     attention.addEventListener('asleep', () => this.#sleep('hidden'));
@@ -106,6 +108,7 @@ export class WallBoard extends EventTarget {
   /** @param {Known} known */
   set known(known) {
     this.#known = known;
+    if (this.#socket instanceof LiveSockets) this.#socket.notePlaces(known.map(({ camera }) => camera));
     this.#updateTiles();
   }
 

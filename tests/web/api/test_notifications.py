@@ -47,7 +47,7 @@ MQTT: dict[str, Any] = {
     "kind": "mqtt",
     "name": "Broker",
     "is_on": False,
-    "mqtt": {"host": "broker.lan", "port": 1883, "username": "cameras", "password": CANARY},
+    "mqtt": {"host": "broker.lan", "port": 8883, "is_tls": True, "username": "cameras", "password": CANARY},
 }
 RULE: dict[str, Any] = {
     "name": "Gate by night",
@@ -146,6 +146,10 @@ def test_secrets_go_in_and_never_out(admin: ApiClient, caplog: pytest.LogCapture
             moved = send(admin, "PATCH", path, {kind: {**kept, "host": "evil.example"}}, 400)
             assert moved["errors"][0]["field"] == f"{kind}.password"
             answers.append(moved)
+        if kind == "mqtt":
+            readable = send(admin, "PATCH", path, {kind: {**kept, "is_tls": False}}, 400)
+            assert readable["errors"][0]["field"] == "mqtt.password", "the broker would get it without encryption"
+            answers.append(readable)
         answers.append(send(admin, "PATCH", path, {kind: {**kept, "unknown": CANARY}}, 400))
     answers.append(send(admin, "GET", "/api/notification-sinks"))
     assert CANARY not in json.dumps(answers)
@@ -237,6 +241,16 @@ def test_a_test_and_the_log_tell_the_results(
     assert (told["event_id"], told["event_kind"], told["camera_id"], told["channel"]) == (None, "person", 1, 1)
     assert (told["rule_name"], told["sink_kind"], told["tries"]) == ("Gate by night", "webhook", 1)
     assert told["channel_name"] == "Door 1"
+
+
+def test_too_many_tests_of_a_rule_are_refused_for_a_while(admin: ApiClient) -> None:
+    made = send(admin, "POST", "/api/notification-rules", {"name": "Night", "sinks": [1]}, 201)
+    path = f"/api/notification-rules/{made['id']}/test"
+    for _ in range(4):
+        send(admin, "POST", path, status=202)
+    answer = admin.request("POST", path)
+    assert (answer.status_code, answer.get_json()["code"]) == (429, "test_limit")
+    assert 0 < int(answer.headers["Retry-After"]) <= 60
 
 
 def test_an_event_goes_from_the_log_to_the_receiver(

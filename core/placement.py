@@ -1,0 +1,86 @@
+"""Placement: which process (node) owns a camera. Only the owner has connections to its device.
+
+`placement.alone.Alone` is the default: one process, which owns all cameras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from core.errors import Unavailable
+
+CameraCallback = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A process of the app. The front door reaches it at `address` ("host:port").
+
+    `place` is an opaque word for pages, the same for all cameras of one node; "" if there is one process only.
+    """
+
+    name: str
+    address: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """State of a node for the page of nodes. `cameras`: the number that it owns, None if it owns all."""
+
+    node: Node
+    is_alive: bool = True
+    cameras: int | None = None
+
+
+class NotOwner(Unavailable):
+    """Another node owns the camera, or no living node does. Ask again after a second, at the owner's address."""
+
+    code = "not_owner"
+
+    def __init__(self, camera_id: int) -> None:
+        super().__init__("Another server has the connection to this camera now.", retry_after_s=1)
+        self.camera_id = camera_id
+
+
+class Placement(Protocol):
+    """Which node owns a camera. `owns` and `node_of` answer from memory.
+
+    The callbacks for one camera come one after another and in order, in a thread of the placement or of the caller of
+    stop(). When a callback of on_lost() runs, owns() is already False; when one of on_gained() runs, it is True.
+    """
+
+    def owns(self, camera_id: int) -> bool:
+        """True if this process may have connections to the camera's device."""
+        ...
+
+    def node_of(self, camera_id: int) -> Node | None:
+        """Return the owner; None if no living node owns the camera now."""
+        ...
+
+    def this_node(self) -> Node: ...
+
+    def nodes(self) -> list[NodeView]:
+        """Return all known nodes, sorted by name."""
+        ...
+
+    def on_gained(self, callback: CameraCallback) -> None:
+        """Call `callback(camera_id)` after this node became the owner. Callbacks are called in the order given."""
+        ...
+
+    def on_lost(self, callback: CameraCallback) -> None:
+        """Call `callback(camera_id)` after this node stopped being the owner, before another node connects.
+
+        Callbacks are called in the order given.
+        """
+        ...
+
+    def start(self) -> None:
+        """Begin to own cameras."""
+        ...
+
+    def stop(self) -> None:
+        """Give all cameras back. May be called twice."""
+        ...

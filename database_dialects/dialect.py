@@ -1,0 +1,63 @@
+"""What `database.Database` asks of a database engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Protocol
+
+from sqlalchemy import Engine, exc
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
+
+from core.errors import AppError
+
+USE = "use_of_transaction"  # the execution option that holds a Use
+
+
+class Use(StrEnum):
+    """What a transaction does. One transaction at a time may write or upgrade."""
+
+    READ = "read"
+    WRITE = "write"
+    UPGRADE = "upgrade"
+
+
+class DatabaseDialect(Protocol):
+    """One database: how to connect to it, to begin a transaction, and to explain its errors."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the database for messages; it has no password."""
+
+    @property
+    def clock_s(self) -> str:
+        """Return the SQL expression for the seconds since 1970 by the database's own clock."""
+
+    @property
+    def can_notify(self) -> bool:
+        """True if other connections can wait for a message (LISTEN, NOTIFY)."""
+
+    def apart(self, patience_s: float) -> DatabaseDialect:
+        """Return the same database for few short transactions: none waits longer, and none waits for the writer."""
+
+    def make_engine(self) -> Engine:
+        """Return the engine. Raise StartRefused, which tells the remedy, if the database cannot be used."""
+
+    def connect(self, engine: Engine, use: Use) -> Connection:
+        """Return a connection whose transaction begins with the first statement. `READ` sees one consistent state."""
+
+    def translated(self, error: exc.DBAPIError) -> AppError:
+        """Return the error for users, and log what they do not see."""
+
+    def cannot_open(self, error: exc.SQLAlchemyError) -> str:
+        """Return the reason, and the remedy, why the schema could not be read or upgraded."""
+
+    def last_ids(self, session: Session) -> dict[str, int]:
+        """Return the last id that each table has given; no later row gets it again, also if its row is deleted."""
+
+    def set_last_ids(self, session: Session, last_ids: Mapping[str, int]) -> None:
+        """Let the next row of each table get the next id."""
+
+    def purge_deleted(self, session: Session) -> None:
+        """Remove old values of rows from the files of the database, where the engine keeps some."""

@@ -192,7 +192,6 @@ class Application:
         if self.node is not None:
             self.node.follow_cameras(self.cameras, self.streams)  # first: it continues refused logins
             self.node.follow_logins(self.accounts)
-        self._follow_moves()
         managers = Managers(
             cameras=self.cameras,
             streams=self.streams,

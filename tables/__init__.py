@@ -3,7 +3,7 @@
 A change here needs a migration in `migrations/versions`. `database.Database` opens the sessions that read and write.
 """
 
-from tables.accounts import ApiTokenRow, ChoiceRow, LoginSessionRow, UserRow, VaultRow, WallRow
+from tables.accounts import ApiTokenRow, ChoiceRow, FailedLoginRow, LoginSessionRow, UserRow, VaultRow, WallRow
 from tables.archive import (
     BackfillBytesRow,
     BackfillRow,
@@ -67,6 +67,7 @@ __all__ = [
     "EventSubscriptionRow",
     "EventSwitchRow",
     "ExportRow",
+    "FailedLoginRow",
     "KeptRangeRow",
     "LoginSessionRow",
     "MotionCellsRow",

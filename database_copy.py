@@ -72,7 +72,7 @@ def _parts(reading: Session, table: Table) -> Iterator[Sequence[Row[tuple[object
 
 
 def _with_json_as_text(table: Table) -> Table:
-    """Return the table with the stored text of JSON columns, which is copied as it is, also if nobody can read it."""
+    """Return the table with JSON columns as plain texts: the copy has the stored text, valid or not."""
     columns = [
         Column(column.name, Text() if isinstance(column.type, Json) else column.type) for column in table.columns
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.clock import Clock, SystemClock
 from core.errors import CameraAuthFailed
 from core.login_gate import LoginGate, Refusal
 from core.records import CameraStatus, Credential, Problem
@@ -15,8 +16,9 @@ from database import Database
 from placement.states import CameraStates
 from tables import CameraRow
 from tests.hand_clock import HandClock
+from tests.patience import until
 from tests.placement.nodes import HandNode, add_cameras, rounds
-from tests.prepared_database import prepared
+from tests.prepared_database import prepared, prepared_database
 
 WRONG = Credential("admin", Secret("wrong"))
 RETRY_S = 300.0
@@ -33,7 +35,7 @@ class Device:
 class LoggingInCameras:
     """The cameras of one node: each gained one logs in at the device, as the connector does."""
 
-    def __init__(self, node: HandNode, clock: HandClock, device: Device) -> None:
+    def __init__(self, node: HandNode, clock: Clock, device: Device) -> None:
         self._node = node
         self._device = device
         self.gate = LoginGate(clock, retry_after_s=RETRY_S)
@@ -67,7 +69,7 @@ class StateNode(HandNode):
     """A node that exchanges states."""
 
     def __init__(
-        self, database: Database, clock: HandClock, folder: Path, name: str, device: Device, **options: HandClock
+        self, database: Database, clock: Clock, folder: Path, name: str, device: Device, **options: Clock
     ) -> None:
         super().__init__(database, clock, folder, name, **options)  # type: ignore[arg-type]
         self.cameras = LoggingInCameras(self, clock, device)
@@ -223,3 +225,28 @@ def test_an_earlier_owner_does_not_overwrite_a_state(
     c.states.read()
     assert c.cameras.shown == {1: (CameraStatus.ONLINE, None)}
     a.close()
+
+
+@pytest.mark.slow
+def test_states_and_refused_logins_move_on_both_engines(tmp_path: Path, device: Device, database_engine: str) -> None:
+    """The clocks run."""
+    database = prepared_database(tmp_path / "cameras.sqlite3")
+    database.open()
+    add_cameras(database, 1, password_box=b"box")
+    a, b = (StateNode(database, SystemClock(), tmp_path / name, name, device) for name in "ab")
+    for it in (a, b):
+        it.placement.on_gained(it.cameras.log_in)
+    a.placement.join()
+    until(lambda: a.round() and a.ids() == [1])
+    a.states.write()
+    b.placement.join()
+    a.store.set_draining("a", True)
+    until(lambda: a.round() and b.round() and b.ids() == [1])
+    assert device.refused == 1
+    b.states.write()
+    a.round()
+    a.states.read()
+    assert a.cameras.shown == {1: (CameraStatus.AUTH_FAILED, Problem("camera_auth_failed", "Refused."))}
+    for it in (a, b):
+        it.close()
+    database.close()

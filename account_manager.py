@@ -19,6 +19,7 @@ from accounts.audit import AuditLog
 from accounts.login_limits import LoginLimits
 from accounts.passwords import Passwords, check_password
 from accounts.records import ApiToken, LoginSession, TokenDraft, User, UserChange, UserDraft, Visitor
+from accounts.shared_failures import SharedFailures
 from accounts.store import AccountStore, StoredUser, name_key
 from core.access import Principal, Role, lesser
 from core.clock import Clock
@@ -44,6 +45,7 @@ class AccountManager:
         self, database: Database, settings: Settings, clock: Clock, *, passwords: Passwords | None = None
     ) -> None:
         self._store = AccountStore(database)
+        self._failures = SharedFailures(database) if settings.node_name else None
         self._clock = clock
         self._passwords = passwords or Passwords()
         self._idle = timedelta(seconds=settings.login_idle_s)
@@ -66,7 +68,8 @@ class AccountManager:
         `checks_logins`: check every second if another process, such as the command line, ended a login in use.
         """
         self._store.open()
-        self._limits = LoginLimits((item.address, name_key(item.user_name)) for item in self._store.sessions())
+        known = ((item.address, name_key(item.user_name)) for item in self._store.sessions())
+        self._limits = LoginLimits(known, self._failures)
         self.audit.start()
         self._delete_expired()
         if checks_logins and self._watcher is None:

@@ -21,7 +21,7 @@ from sqlalchemy import Engine, exc
 from sqlalchemy.orm import Session
 
 from core.errors import StartRefused, Unavailable
-from database_dialects.dialect import DatabaseDialect, Use
+from database_dialects.dialect import DatabaseDialect, Listener, Use
 from database_dialects.sqlite import SqliteDialect
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class Database:
         self._engine: Engine | None = None
         self._dialect: DatabaseDialect | None = None
         self._upgrades = True
+        self._patience_s: float | None = None
 
     @property
     def name(self) -> str:
@@ -50,7 +51,8 @@ class Database:
     def dialect(self) -> DatabaseDialect:
         """Return what depends on the engine. Raise StartRefused if the URL cannot be read."""
         if self._dialect is None:
-            self._dialect = _dialect_of(self._place)
+            dialect = _dialect_of(self._place)
+            self._dialect = dialect if self._patience_s is None else dialect.apart(self._patience_s)
         return self._dialect
 
     def apart(self, patience_s: float) -> Database:
@@ -59,7 +61,7 @@ class Database:
         On PostgreSQL its write() does not keep other writers out: it locks only the rows that it changes.
         """
         other = Database(self._place, migrations=self._migrations)
-        other._dialect = self.dialect.apart(patience_s)
+        other._patience_s = patience_s
         other._upgrades = False
         return other
 
@@ -119,6 +121,14 @@ class Database:
             raise Unavailable("The database was busy for too long.", code="database_locked") from error
         except exc.DBAPIError as error:
             raise self.dialect.translated(error) from error
+
+    @contextmanager
+    def listening(self, channel: str) -> Iterator[Listener]:
+        """Hear the messages of a channel, if `dialect.can_notify`. Raise Unavailable if the database is lost."""
+        if self._engine is None:
+            raise Unavailable("The app is starting or stopping.")
+        with self.dialect.listening(self._engine, channel) as listener:
+            yield listener
 
     def _upgrade(self, engine: Engine) -> None:
         """Run all migrations in one transaction, so that a kill in the middle leaves the old schema unchanged."""

@@ -41,7 +41,7 @@ class EvidenceManager:
     ) -> None:
         self._clock = clock
         self._exports = exports
-        self._store = CaseStore(database)
+        self._store = CaseStore(database, settings.node_name)
         self._key = InstallationKey(settings.key_file.with_name(KEY_NAME), settings.data_dir)
         context = PackagingContext(settings, clock, exports, self._key, SnapshotMaker(spawner, settings))
         folder = settings.data_dir / "packages"
@@ -72,6 +72,11 @@ class EvidenceManager:
         if not self._may_see(who, case):
             raise NotFound("There is no such case.")
         return self._with_progress(case)
+
+    def node_of(self, case_id: int) -> str:
+        """Return the name of the node with the files of the case; "" if several have some. Raise NotFound."""
+        nodes = {self._exports.node_of(export_id) for export_id in self._store.get(case_id).export_ids}
+        return nodes.pop() if len(nodes) == 1 else ""
 
     def add(self, who: Principal, name: str, notes: str, export_ids: Sequence[int]) -> Case:
         """Make a case. Its exports do not expire. Raise NotFound for an export, or LimitReached (case_limit)."""
@@ -125,7 +130,7 @@ class EvidenceManager:
     def make_package(self, who: Principal, case_id: int) -> Case:
         """Begin to make the package; one that is being made goes on.
 
-        Raise NotFound, Conflict (case_empty, export_unfinished) or LimitReached (case_limit).
+        Raise NotFound, Conflict (case_empty, export_unfinished, several_nodes) or LimitReached (case_limit).
         """
         case = self.get(who, case_id)
         if case.package.state is PackageState.MAKING:
@@ -144,6 +149,9 @@ class EvidenceManager:
                 f"These exports are not finished: {named}. Wait for them, or take them out of the case.",
                 code="export_unfinished",
             )
+        if len({job.node for job in jobs}) > 1:
+            detail = "The files of these exports are on several servers: make a case for each of them."
+            raise Conflict(detail, code="several_nodes")
         case = self._store.begin_package(case_id, who.name)
         self._worker.wake()
         return case

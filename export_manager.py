@@ -63,7 +63,7 @@ class ExportManager:
         self._cameras = cameras
         self._recordings = recordings
         self._folder = settings.data_dir / "exports"
-        self._store = ExportStore(database)
+        self._store = ExportStore(database, settings.node_name)
         self._folders = ExportFolders(self._folder)
         self._counted_folders: list[Path] = []
         self._space = threading.Lock()  # held while space is counted and a job takes it
@@ -122,6 +122,10 @@ class ExportManager:
         if not self._may_see(who, job):
             raise NotFound("There is no such export.")
         return self._worker.with_progress(job)
+
+    def node_of(self, export_id: int) -> str:
+        """Return the name of the node with the files of an export; "" for a single process. Raise NotFound."""
+        return self._store.get(export_id).node
 
     def space(self) -> ExportSpace:
         """Return the disk space of all users' exports and packages, as of now."""

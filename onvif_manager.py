@@ -21,6 +21,7 @@ from cameras.media_calls import MediaCalls, recording_zone
 from cameras.ownership import Ownership
 from cameras.pretend_camera import PretendCamera
 from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
+from cameras.refusals import Refusals
 from cameras.registry import Registry
 from cameras.rotation import rotate_key
 from cameras.snapshot_cache import SnapshotCache
@@ -30,6 +31,7 @@ from cameras.vault import Vault
 from core.clock import Clock
 from core.errors import Conflict, NotFound
 from core.events import EventDevice
+from core.login_gate import Refusal
 from core.login_protection import LoginProtection
 from core.placement import Placement
 from core.ptz import PtzDevice
@@ -74,6 +76,7 @@ class OnvifManager:
         self._media_calls = MediaCalls(self._registry, self._store, self._connector, settings, clock)
         self._snapshots = Snapshots(self._registry, self._connector, self._cache, settings, clock)
         self._finder = Finder(self._registry, settings, network)
+        self._refusals = Refusals(self._registry, protection.gate)
         self._ownership = Ownership(self._registry, self._store, self._connector, self._snapshots)
         self._on_accepted_certificate: list[Callable[[int], None]] = []
         self._editor = CameraEditor(
@@ -193,6 +196,14 @@ class OnvifManager:
     def show_state(self, camera_id: int, status: CameraStatus, problem: Problem | None) -> None:
         """Show the state that the owner of a camera has noted. Ignore an unknown camera, and one of this process."""
         self._registry.show_state(camera_id, status, problem)
+
+    def refusal(self, camera_id: int) -> Refusal | None:
+        """Return the block of a refused password; None if the password may be tried."""
+        return self._refusals.refusal(camera_id)
+
+    def continue_refusal(self, camera_id: int, refusal: Refusal) -> None:
+        """Do not try a password that another node has tried, for as long as that node would not."""
+        self._refusals.continue_refusal(camera_id, refusal)
 
     # ---- reading from memory ---------------------------------------------------------------------
 

@@ -76,6 +76,10 @@ class SearchManager:
             self._worker.note_look(search_id)
         return self._worker.view(search)
 
+    def camera_of(self, search_id: int) -> int:
+        """Return the camera of a search. Raise NotFound."""
+        return self._store.get(search_id).draft.camera_id
+
     def add(self, who: Principal, draft: SearchDraft) -> Search:
         """Begin a search as soon as it is its turn. Raise InvalidRequest, NotFound, NotOwner or LimitReached."""
         self._cameras.check_owner(draft.camera_id)

@@ -330,6 +330,10 @@ class StreamManager:
         """Return all sessions that have not ended, in the order of their start."""
         return [session.view() for session in self._table.sessions()]
 
+    def watched_cameras(self) -> set[int]:
+        """Return the cameras whose sessions have viewers."""
+        return {view.camera_id for view in self.list_sessions() if view.viewers}
+
     def snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot:
         """Return a still taken now: the device's own, otherwise a frame of the stream.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import partial
+from typing import TYPE_CHECKING
 
 from account_manager import AccountManager
 from accounts.commands import users_commands
@@ -16,7 +17,7 @@ from cameras.onvif_device import OnvifNetwork
 from cameras.plain_device import NetworkWithPlainCameras
 from core.allowed_addresses import allowed_addresses
 from core.certificates import PinnedCertificates
-from core.clock import SystemClock
+from core.clock import Clock, SystemClock
 from core.errors import AppError, StartRefused
 from core.login_gate import LoginGate
 from core.login_protection import LoginProtection
@@ -51,7 +52,7 @@ from searches.key_frames import Replays
 from searches.run import SearchContext
 from stream_manager import StreamManager
 from walls.walls import WallManager
-from web.flask_app import build_web
+from web.flask_app import API_VERSION, build_web
 from web.logs import start_logging
 from web.recordings_command import recordings_commands
 from web.secrets_command import secrets_commands
@@ -65,13 +66,15 @@ from workers.notifier import Notifier
 from workers.pinned_channels import PinnedChannels, parse_pinned_channels
 from workers.tours import TourWorker
 
+if TYPE_CHECKING:
+    from placement.local_node import LocalNode
+
 
 class Application:
     """All parts of the app. `start()` starts them in the order of their dependencies, `stop()` ends them in reverse."""
 
     def __init__(self, settings: Settings, *, is_demo: bool = False, placement: Placement | None = None) -> None:
         self.settings = settings
-        self.placement: Placement = placement or Alone()
         self._is_demo = is_demo
         self._running: ExitStack | None = None
         clock = SystemClock()
@@ -81,6 +84,8 @@ class Application:
         self.spawner = Spawner()
         certificates = PinnedCertificates(clock)
         self._media_thread = LoopThread("media")
+        self.node = self._make_node(clock) if settings.node_name and placement is None else None
+        self.placement: Placement = placement or (self.node.placement if self.node is not None else Alone())
         self.gateway = RtspGateway(
             login_gate=login_gate,
             clock=clock,
@@ -184,7 +189,9 @@ class Application:
             subscribe(self.recordings.forget_camera)
             subscribe(self.pictures.forget_camera)
             subscribe(self.ptz.forget_camera)
-        self._follow_moves()
+        if self.node is not None:
+            self.node.follow_cameras(self.cameras, self.streams)  # first: it continues refused logins
+            self.node.follow_logins(self.accounts)
         managers = Managers(
             cameras=self.cameras,
             streams=self.streams,
@@ -207,18 +214,28 @@ class Application:
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets
+        self._follow_moves()
         self.web = build_web(services)
         self.web.extensions["application"] = self
         self.web.cli.add_command(users_commands(self.accounts, self.database))
         self.web.cli.add_command(secrets_commands(settings, self.cameras, self.accounts))
         self.web.cli.add_command(recordings_commands(settings, self.archive))
 
+    def _make_node(self, clock: Clock) -> LocalNode:
+        """Build the parts for several nodes; the code is loaded only for them."""
+        from placement.local_node import LocalNode  # noqa: PLC0415
+        from placement.pulse import LoopPulse  # noqa: PLC0415
+
+        return LocalNode(self.database, self.settings, clock, [LoopPulse(self._media_thread)], API_VERSION)
+
     def _follow_moves(self) -> None:
         """Let the managers follow the moves of cameras between nodes.
 
-        The quick ends come first, so that the device soon has no RTSP session; the last two ask the device.
+        Pages learn of a move before their streams end, and go on at the new owner. The quick ends come first, so that
+        the device soon has no RTSP session; the last two ask the device.
         """
         for end in (
+            self.sockets.leave_camera,
             self.archive.release_camera,
             self.exports.release_camera,
             self.backfills.release_camera,
@@ -228,6 +245,7 @@ class Application:
             self.pinned_channels.forget_camera,
             self.motion_watch.forget_camera,
             self.streams.stop_camera,
+            self.gateway.release_camera,
             self.ptz.stop_camera,
             self.event_listeners.close_camera,
         ):
@@ -239,6 +257,7 @@ class Application:
         ):
             self.cameras.on_closed(forget)
         for begin in (
+            self.gateway.adopt_camera,
             self.events.adopt_camera,
             self.ptz.adopt_camera,
             self.searches.adopt_camera,
@@ -255,6 +274,7 @@ class Application:
             return
         start_logging(self.settings)
         allowed_addresses.allow_loopback(self.settings.allow_loopback_devices)
+        joining = self.node or self.placement
         with ExitStack() as started:
             for start, stop in (
                 (self._start_accounts, self.accounts.stop),
@@ -283,7 +303,7 @@ class Application:
                 (self.motion_watch.start, self.motion_watch.stop),
                 (partial(self.sockets.start, self._media_thread), self.sockets.stop),
                 (self.pinned_channels.start, self.pinned_channels.stop),
-                (self.placement.start, self.placement.stop),  # it calls back into the parts above
+                (joining.start, joining.stop),  # it calls back into the parts above
             ):
                 started.callback(stop)
                 start()

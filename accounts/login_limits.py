@@ -1,9 +1,9 @@
 """Limits of failed logins: per address, per account, and per pair of both.
 
-They are kept in memory, over moving windows. An attempt counts from before the check of its password: the check takes
-a tenth of a second, in which a hundred other attempts could start. The pair has the narrowest limit. The limit of the
-account is wide, and does not apply to addresses from which the account was logged in before: attackers with many
-addresses lock out each other, but not the owner of the account.
+They are kept in memory, or with several nodes in the database, over moving windows. An attempt counts from before the
+check of its password: the check takes a tenth of a second, in which a hundred other attempts could start. The pair has
+the narrowest limit. The limit of the account is wide, and does not apply to addresses from which the account was logged
+in before: attackers with many addresses lock out each other, but not the owner of the account.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from accounts.shared_failures import SharedFailures
 from core.errors import LimitReached
 
 _PAIR = RateLimitItemPerMinute(5, 5, namespace="pair")
@@ -61,11 +62,11 @@ class Attempt:
 class LoginLimits:
     """Counts failed logins. Create it when the app starts, because its storage starts a thread. Safe between threads.
 
-    `known`: (address, account) pairs of earlier logins.
+    `known`: (address, account) pairs of earlier logins. `shared`: counts the failures of all nodes.
     """
 
-    def __init__(self, known: Iterable[tuple[str, str]] = ()) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+    def __init__(self, known: Iterable[tuple[str, str]] = (), shared: SharedFailures | None = None) -> None:
+        self._limiter = shared or MovingWindowRateLimiter(MemoryStorage())
         self._lock = threading.Lock()
         self._running: Counter[str] = Counter()
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()

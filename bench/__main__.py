@@ -28,6 +28,7 @@ from bench import (
     machine,
     mains,
     motion,
+    nodes,
     peers,
     peers_beside,
     pictures,
@@ -44,9 +45,20 @@ from bench.setting import ROOT, App, Recorder, app, recorder
 # In the order of the table.
 PARTS = (
     *("live", "gstreamer", "clicks", "heads", "wall", "sockets", "pictures", "load", "list", "recordings"),
-    *("storyboard", "exports", "archive", "mains", "events", "motion", "searches"),
+    *("storyboard", "exports", "archive", "mains", "events", "motion", "searches", "nodes"),
 )
-_ON_THEIR_OWN = ("list", "recordings", "storyboard", "exports", "archive", "mains", "events", "motion", "searches")
+_ON_THEIR_OWN = (
+    "list",
+    "recordings",
+    "storyboard",
+    "exports",
+    "archive",
+    "mains",
+    "events",
+    "motion",
+    "searches",
+    "nodes",
+)
 _PEERS = "peers"
 
 
@@ -204,6 +216,7 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
         "events": lambda: events.figures(runs),
         "motion": lambda: motion.figures(runs),
         "searches": lambda: searches.figures(runs),
+        "nodes": lambda: nodes.figures(runs),
     }
     for part, measure in alone.items():
         if part in parts:

@@ -26,6 +26,11 @@ from core.records import (
 )
 
 
+def place_of_logins(host: str, port: int) -> str:
+    """Return the address for the login gate. All cameras at one address share their refused logins."""
+    return f"{host}:{port}"
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceAddress:
     """Address and credential of a device. `device_key` identifies it for login attempts and session budgets.

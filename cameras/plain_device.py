@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn
 
-from cameras.device import Device, DeviceAddress, DeviceNetwork
+from cameras.device import Device, DeviceAddress, DeviceNetwork, place_of_logins
 from cameras.records import NO_RECORDINGS
 from cameras.stream_uris import place_of, with_password
 from core.clock import Clock
@@ -176,8 +176,7 @@ class NetworkWithPlainCameras(DeviceNetwork):
         self._timeout_s = timeout_s
 
     def connect(self, address: DeviceAddress) -> Device:
-        # All cameras at one address share their refused logins, also after one is deleted and added again.
-        self._login_gate.set_place(address.device_key, f"{address.host}:{address.port}")
+        self._login_gate.set_place(address.device_key, place_of_logins(address.host, address.port))
         if address.stream_uris is None:
             return self._onvif.connect(address)
         return PlainDevice(address, self._describe, self._clock, timeout_s=self._timeout_s)

@@ -14,6 +14,7 @@ simultaneously. So:
 - Some devices close the connection instead of refusing a login. The second cut of a credential that the device has
   never accepted counts as a refusal.
 - Refusals belong to the address of a device (`set_place`), so deleting and adding its camera does not clear them.
+- A process that gets the device from another one continues the block of that one (`Refusal`).
 """
 
 from __future__ import annotations
@@ -61,6 +62,16 @@ class _Entry:
     @property
     def is_busy(self) -> bool:
         return self.state in (_State.TRYING, _State.PROVEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A blocked credential: the seconds until the block ends, its refused logins, and those of the device's address."""
+
+    left_s: float
+    logins: int
+    logins_of_place: int
+    hint: str = ""
 
 
 @dataclass(slots=True)
@@ -200,6 +211,33 @@ class LoginGate:
             entry = self._entries.get(self._key(device_key, unreadable)) if credential.may_be_readable else None
             return entry is not None and entry.state is _State.REFUSED
 
+    def refusal(self, device_key: str, credential: Credential) -> Refusal | None:
+        """Return the block of a credential, None if it may be tried."""
+        with self._changed:
+            key = self._key(device_key, credential)
+            entry = self._entries.get(key)
+            now_s = self._clock.monotonic_s()
+            if entry is None or entry.state is not _State.REFUSED:
+                return None
+            left_s = entry.refused_at_s + self._retry_after_s - now_s
+            return Refusal(left_s, entry.refusals, len(self._recent(key[0], now_s)), entry.hint) if left_s > 0 else None
+
+    def continue_refusal(self, device_key: str, credential: Credential, refusal: Refusal) -> None:
+        """Block a credential that another process has tried, unless this one has blocked it itself.
+
+        A block lasts `retry_after_s` at most.
+        """
+        with self._changed:
+            key = self._key(device_key, credential)
+            entry, now_s = self._entry(key), self._clock.monotonic_s()
+            if entry.state is _State.REFUSED or refusal.left_s <= 0:
+                return
+            entry.state, entry.is_known = _State.REFUSED, False
+            entry.refused_at_s = now_s - max(0.0, self._retry_after_s - refusal.left_s)
+            entry.refusals, entry.hint = refusal.logins, refusal.hint
+            missing = refusal.logins_of_place - len(self._recent(key[0], now_s))
+            self._count(key[0], max(0, missing), entry.refused_at_s)
+
     def attempts(self, device_key: str, credential: Credential) -> int:
         """Return the number of attempts with this credential at this device."""
         with self._changed:
@@ -266,9 +304,13 @@ class LoginGate:
         if refused_logins:
             self._refusals[place] = [*self._refusals.get(place, []), *[now_s] * refused_logins][-_MOST_REFUSALS:]
 
+    def _recent(self, place: str, now_s: float) -> list[float]:
+        """Return the times of the refused logins that still count."""
+        return [at_s for at_s in self._refusals.get(place, []) if at_s + self._retry_after_s > now_s]
+
     def _logins_left(self, place: str, now_s: float) -> int:
         """Return the number of logins that the device may still refuse. Raise CameraAuthFailed if there are none."""
-        refusals = [at_s for at_s in self._refusals.get(place, []) if at_s + self._retry_after_s > now_s]
+        refusals = self._recent(place, now_s)
         if len(refusals) == _MOST_REFUSALS:
             left_s = refusals[0] + self._retry_after_s - now_s
             raise CameraAuthFailed(_TOO_MANY.format(left=max(1, round(left_s))))

@@ -148,6 +148,17 @@ class Settings:
     keep_connected: str = _setting(
         "", "Channels kept connected for an immediate picture: 1:3 (camera 1, channel 3, sub profile), 1:*, 1:3/main."
     )
+    node_name: str = _setting(
+        "", "Name of this process among several that share a database; by default one process has all cameras."
+    )
+    node_address: str = _setting(
+        "", "Address at which the front door reaches this node, such as 10.0.0.12:5001; by default HOST and PORT."
+    )
+    node_lease_s: float = _setting(
+        6.0, "The cameras of a node go to others when it has not been heard of for this long.", low=2, high=60
+    )
+    node_capacity: int = _setting(0, "Most channels of the cameras of this node. 0: no limit.", low=0, high=100_000)
+    site: str = _setting("", "Site of this node: it takes only cameras of this site, and those without a site.")
     login_retry_s: float = _setting(300.0, "The app tries a refused password again after this.", low=1, high=86400)
     login_idle_s: float = _setting(7 * 86400.0, "A login ends after this long without use.", low=60, high=366 * 86400)
     login_max_s: float = _setting(30 * 86400.0, "A login ends after this in any case.", low=60, high=366 * 86400)
@@ -167,6 +178,12 @@ class Settings:
     def is_loopback(self) -> bool:
         """True if only this machine can reach the app."""
         return is_loopback(self.host)
+
+    @property
+    def address_of_node(self) -> str:
+        """Return the address at which the front door reaches this node: host and port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.node_address or f"{host}:{self.port}"
 
     @property
     def database_file(self) -> Path:
@@ -273,12 +290,32 @@ def _invalid_values(values: Mapping[str, Any]) -> list[str]:
         for text in values.get("keep_connected", "").replace(",", " ").split()
         if not _KEPT_CHANNEL.fullmatch(text)
     ]
+    problems += _invalid_node(values)
     if (hours := values.get("backfill_hours", "")).strip() and not _HOURS.fullmatch(hours.strip()):
         problems.append("BACKFILL_HOURS: must be two hours of the day, such as 22-6")
     if values.get("browser_decoder", "webcodecs") not in {"webcodecs", "mse"}:
         problems.append("BROWSER_DECODER: must be webcodecs or mse")
     if not re.fullmatch(r"|/[A-Za-z0-9_-]+/", values.get("accel_prefix", "")):
         problems.append("ACCEL_PREFIX: must be a name between two slashes, such as /streams-by-nginx/")
+    return problems
+
+
+def _invalid_node(values: Mapping[str, Any]) -> list[str]:
+    """Return complaints about the settings of a node."""
+    problems = [
+        f"{name.upper()}: must be up to 63 letters, digits, dots and hyphens"
+        for name in ("node_name", "site")
+        if (value := values.get(name, "")) and not _NODE_NAME.fullmatch(value)
+    ]
+    address = values.get("node_address", "").lower()
+    if address and not ((found := _NODE_ADDRESS.fullmatch(address)) and int(found["port"]) < 65536):
+        problems.append("NODE_ADDRESS: must be a host and a port, such as 10.0.0.12:5001")
+    if "node_name" not in values:
+        problems += [
+            f"{name.upper()}: needs a NODE_NAME"
+            for name in ("node_address", "node_lease_s", "node_capacity", "site")
+            if name in values
+        ]
     return problems
 
 
@@ -292,6 +329,8 @@ _HOST = r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?|\[[0-9a-f:]+\]"
 _HOST_NAME = re.compile(_HOST)
 _ORIGIN = re.compile(rf"https?://({_HOST})(:(?P<port>[1-9][0-9]{{0,4}}))?/?")
 _HOST_AND_PORT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:(?P<port>[1-9][0-9]{0,4}))?")
+_NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}")
+_NODE_ADDRESS = re.compile(rf"({_HOST}):(?P<port>[1-9][0-9]{{0,4}})")
 _KEPT_CHANNEL = re.compile(r"[1-9][0-9]{0,9}:([1-9][0-9]{0,3}|\*)(/(main|sub))?")
 _HOURS = re.compile(r"([01]?\d|2[0-3])\s*-\s*([01]?\d|2[0-4])")
 _BOOLEANS = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Protocol
 
@@ -23,6 +24,13 @@ class Use(StrEnum):
     UPGRADE = "upgrade"
 
 
+class Listener(Protocol):
+    """A connection that hears messages."""
+
+    def heard(self, timeout_s: float) -> set[str]:
+        """Wait for messages, at most `timeout_s`, and return their texts. Raise Unavailable if the connection ends."""
+
+
 class DatabaseDialect(Protocol):
     """One database: how to connect to it, to begin a transaction, and to explain its errors."""
 
@@ -31,12 +39,15 @@ class DatabaseDialect(Protocol):
         """Return the name of the database for messages; it has no password."""
 
     @property
-    def clock_s(self) -> str:
-        """Return the SQL expression for the seconds since 1970 by the database's own clock."""
+    def clock_s(self) -> str | None:
+        """Return the SQL expression for the seconds of the server's own clock; None if there is no server."""
 
     @property
     def can_notify(self) -> bool:
         """True if other connections can wait for a message (LISTEN, NOTIFY)."""
+
+    def listening(self, engine: Engine, channel: str) -> AbstractContextManager[Listener]:
+        """Open a connection of its own that hears the messages of a channel. Raise Unavailable if it cannot."""
 
     def apart(self, patience_s: float) -> DatabaseDialect:
         """Return the same database for few short transactions: none waits longer, and none waits for the writer."""

@@ -7,7 +7,8 @@ has it. The server itself ends a transaction whose app hangs, so that the lock d
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from sqlalchemy.types import BigInteger, Integer, SmallInteger, String
 
 from core.errors import AppError, StartRefused, StorageFull, Unavailable
 from database_dialects.clean_text import CleanText
-from database_dialects.dialect import USE, Use
+from database_dialects.dialect import USE, Listener, Use
 
 if TYPE_CHECKING:
     import psycopg
@@ -84,6 +85,17 @@ class PostgresDialect:
     @property
     def can_notify(self) -> bool:
         return True
+
+    @contextmanager
+    def listening(self, engine: Engine, channel: str) -> Iterator[Listener]:
+        try:
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql(f"LISTEN {channel}")
+                listener = _Listener(connection)
+                connection.detach()  # it ends with this block, and nobody else gets it
+                yield listener
+        except exc.DBAPIError as error:
+            raise self.translated(error) from error
 
     def apart(self, patience_s: float) -> PostgresDialect:
         """Return the same database with a pool of its own, and without the lock of the writer."""
@@ -228,6 +240,26 @@ class PostgresDialect:
         primary = getattr(getattr(original, "diag", None), "message_primary", None)
         message = " ".join(str(primary or original).split())
         return message.replace(self._url.password, "***") if self._url.password else message
+
+
+class _Listener:
+    """A connection that hears messages. The driver's errors are not those of SQLAlchemy."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+
+    def heard(self, timeout_s: float) -> set[str]:
+        try:
+            first = {notice.payload for notice in self._driver.notifies(timeout=timeout_s, stop_after=1)}
+            return first | {notice.payload for notice in self._driver.notifies(timeout=0)} if first else first
+        except _driver_error() as error:
+            raise Unavailable("The connection for messages was lost.", code="database_unreachable") from error
+
+
+def _driver_error() -> type[Exception]:
+    import psycopg  # noqa: PLC0415 - an optional package
+
+    return psycopg.Error
 
 
 @dataclass(frozen=True, slots=True)

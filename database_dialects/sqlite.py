@@ -10,7 +10,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from sqlalchemy.types import String
 
 from core.errors import AppError, StartRefused, StorageFull, Unavailable
 from database_dialects.clean_text import CleanText
-from database_dialects.dialect import USE, Use
+from database_dialects.dialect import USE, Listener, Use
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +51,15 @@ class SqliteDialect:
         self._patience_s = patience_s
 
     @property
-    def clock_s(self) -> str:
-        return "(julianday('now') - 2440587.5) * 86400.0"
+    def clock_s(self) -> None:
+        """Return None: the processes of a file share the clocks of their machine."""
 
     @property
     def can_notify(self) -> bool:
         return False
+
+    def listening(self, engine: Engine, channel: str) -> AbstractContextManager[Listener]:
+        raise Unavailable(f"{self.name} has no messages: {engine.dialect.name} cannot send {channel}.")
 
     def apart(self, patience_s: float) -> SqliteDialect:
         """Return the same file. SQLite has one writer in any case; the wait for it is shorter."""

@@ -187,7 +187,7 @@ class EventLog:
         while True:
             found = self.store.news(query, after, limit=limit)
             left_s = until_s - self._clock.monotonic_s()
-            if found.events or left_s <= 0 or self._is_stopping.is_set():
+            if found.events or found.gone or left_s <= 0 or self._is_stopping.is_set():
                 return found
             with self._news:
                 if to_ms(found.as_of) >= self.store.changed_ms:

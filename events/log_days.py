@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Row, func, select
 from sqlalchemy.orm import Session
 
 from core.events import EventDay, EventSource, LoggedEvent, Severity
@@ -35,9 +35,10 @@ COUNTED = (
     EventRow.is_channel_sure,
     EventRow.source,
     EventRow.severity,
+    EventRow.is_joined,
 )
 """The columns whose values `uncount_days` needs."""
-Counted = tuple[int, int | None, int, str, bool, str, str]
+Counted = tuple[int, int | None, int, str, bool, str, str, bool]
 """The values of `COUNTED`."""
 
 _Key = tuple[int, int, str, str, bool]
@@ -63,19 +64,41 @@ def count_days(session: Session, added: Sequence[LoggedEvent]) -> None:
             row.alerts += alerts[key]
 
 
+def count_joined(session: Session, rows: Iterable[Row[Any]]) -> None:
+    """Note in the numbers of the days that lists may leave out these motion events."""
+    counts: Counter[_Key] = Counter()
+    alerts: Counter[_Key] = Counter()
+    for row in rows:
+        key = (row.camera_id, row.channel, day_of(from_ms(row.start_ms)), row.kind, row.is_channel_sure)
+        counts[key] += 1
+        alerts[key] += row.severity == Severity.ALERT.value
+    for key, count in counts.items():
+        day = session.get(EventDayRow, key)
+        if day is not None:
+            day.joined += count
+            day.joined_alerts += alerts[key]
+
+
 def uncount_days(session: Session, deleted: Iterable[Counted]) -> None:
     """Take deleted events off the numbers of their days."""
     counts: Counter[_Key] = Counter()
     alerts: Counter[_Key] = Counter()
-    for camera_id, channel, start_ms, kind, is_sure, source, severity in deleted:
+    joined: Counter[_Key] = Counter()
+    joined_alerts: Counter[_Key] = Counter()
+    for camera_id, channel, start_ms, kind, is_sure, source, severity, is_joined in deleted:
         key = (camera_id, _channel(channel, EventSource(source)), day_of(from_ms(start_ms)), kind, is_sure)
+        is_alert = severity == Severity.ALERT.value
         counts[key] += 1
-        alerts[key] += severity == Severity.ALERT.value
+        alerts[key] += is_alert
+        joined[key] += is_joined
+        joined_alerts[key] += is_joined and is_alert
     for key, count in counts.items():
         row = session.get(EventDayRow, key)
         if row is None:
             continue
         row.count, row.alerts = row.count - count, max(0, row.alerts - alerts[key])
+        row.joined = max(0, row.joined - joined[key])
+        row.joined_alerts = max(0, row.joined_alerts - joined_alerts[key])
         if row.count <= 0:
             session.delete(row)
 
@@ -113,9 +136,12 @@ def _less(counts: tuple[int, int], seen: tuple[int, int]) -> tuple[int, int]:
 
 
 def _count_all(session: Session, query: EventQuery, hidden: frozenset[int]) -> _Counts:
-    wanted = select(EventDayRow.day, func.sum(EventDayRow.count), func.sum(EventDayRow.alerts))
+    count, alerts = EventDayRow.count.expression, EventDayRow.alerts.expression
+    if query.leaves_joined_out:
+        count, alerts = count - EventDayRow.joined, alerts - EventDayRow.joined_alerts
+    wanted = select(EventDayRow.day, func.sum(count), func.sum(alerts))
     wanted = wanted.where(*day_conditions(query), *_shown(EventDayRow.camera_id, hidden)).group_by(EventDayRow.day)
-    return {day: (count, alerts) for day, count, alerts in session.execute(wanted)}
+    return {day: (number, of_alerts) for day, number, of_alerts in session.execute(wanted)}
 
 
 def _count_seen(session: Session, query: EventQuery, hidden: frozenset[int]) -> _Counts:

@@ -20,6 +20,8 @@ WHOLE_DEVICE = 0  # the channel in event_days of events of the app's own connect
 UNKNOWN_CHANNEL = -1  # of events whose message names no channel that the app knows
 _RARE_SOURCES = frozenset({EventSource.SERVER, EventSource.IMPORT, EventSource.WATCH})
 _MOST_PLACES = 16  # each is a question of its own; beyond, a walk through the newest events is faster
+_MINUTES = 1440  # of a day
+_SUMMER_TIME = timedelta(hours=2)  # a change of the clock within the window moves the hours
 _CURSOR = re.compile(r"([0-9]{1,15})-([0-9]{1,18})")
 
 
@@ -28,7 +30,8 @@ class EventQuery:
     """The wanted events: those that began in [start, end), and that the user of `scope` may see.
 
     `user_id`: whose marks count for `is_seen`; 0 without accounts. `channel` needs one camera.
-    `from_minute`, `until_minute`: of the day by the server's time zone; a night passes midnight.
+    `from_minute`, `until_minute`: of the day by the server's time zone; a night passes midnight. `joins`: leave out the
+    motion for which a more precise event stands, unless the query is about kinds, zones or details.
     """
 
     scope: Scope = EVERYTHING
@@ -45,6 +48,13 @@ class EventQuery:
     until_minute: int | None = None
     zones: tuple[str, ...] = ()
     details: tuple[EventDetails, ...] = ()
+    joins: bool = False
+
+    @property
+    def leaves_joined_out(self) -> bool:
+        """True if motion is left out for which a more precise event stands, which the query has, too."""
+        is_narrow = self.kinds or self.zones or self.source or any(one != EventDetails() for one in self.details)
+        return self.joins and not is_narrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +68,15 @@ class EventPage:
 
 @dataclass(frozen=True, slots=True)
 class EventNewsPage:
-    """Events that began or changed, the earliest change first. `has_more`: ask again with `as_of`."""
+    """Events that began or changed, the earliest change first. `has_more`: ask again with `as_of`.
+
+    `gone`: the ids of events that a query that joins leaves out from now on.
+    """
 
     events: tuple[LoggedEvent, ...]
     as_of: datetime
     has_more: bool
+    gone: tuple[int, ...] = ()
 
 
 def to_ms(moment: datetime) -> int:
@@ -129,10 +143,11 @@ def page_conditions(query: EventQuery) -> tuple[list[ColumnElement[bool]], list[
 def _filters(query: EventQuery, columns: _Columns) -> list[ColumnElement[bool]]:
     """Return all conditions except those of the places."""
     found: list[ColumnElement[bool]] = []
-    if query.start is not None:
-        found.append(columns.start_ms >= to_ms(query.start))
-    if query.end is not None:
-        found.append(columns.start_ms < to_ms(query.end))
+    start, end = _window(query)
+    if start is not None:
+        found.append(columns.start_ms >= to_ms(start))
+    if end is not None:
+        found.append(columns.start_ms < to_ms(end))
     if query.kinds:
         found.append(columns.kind.in_([kind.value for kind in query.kinds]))
     if query.severity is not None:
@@ -141,6 +156,8 @@ def _filters(query: EventQuery, columns: _Columns) -> list[ColumnElement[bool]]:
         found.append(columns.source == query.source.value)
     if query.zones:  # the index of zones has only events with one
         found += [EventRow.zone != "", columns.zone.in_(query.zones)]
+    if query.leaves_joined_out:
+        found.append(EventRow.is_joined.is_(False))
     if query.is_seen is not None:
         marked = select(EventSeenRow.event_id).where(EventSeenRow.user_id == query.user_id)
         if query.is_seen:  # few events have a mark, most have none
@@ -148,6 +165,42 @@ def _filters(query: EventQuery, columns: _Columns) -> list[ColumnElement[bool]]:
         else:
             found.append(~marked.where(EventSeenRow.event_id == EventRow.id).exists())
     return [*found, *_time_of_day(query), *detail_conditions(query.details)]
+
+
+def _window(query: EventQuery) -> tuple[datetime | None, datetime | None]:
+    """Return the query's window without the hours at its ends that its time of day leaves out, or somewhat more."""
+    parts = [one.minutes for one in query.details if one.minutes is not None]
+    if query.from_minute is not None or query.until_minute is not None:
+        parts.append((query.from_minute or 0, _MINUTES if query.until_minute is None else query.until_minute))
+    start, end = query.start, query.end
+    for begins, ends in parts:
+        if start is not None:
+            start = max(start, _next_at(start, begins, ends) - _SUMMER_TIME)
+        if end is not None:
+            end = min(end, _last_at(end, begins, ends) + _SUMMER_TIME)
+    return start, end
+
+
+def _next_at(moment: datetime, begins: int, ends: int) -> datetime:
+    """Return the moment if it is in the time of day, otherwise the next beginning of that."""
+    local = moment.astimezone()
+    if _is_between(60 * local.hour + local.minute, begins, ends):
+        return moment
+    found = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(minutes=begins)
+    return found if found > local else found + timedelta(days=1)
+
+
+def _last_at(moment: datetime, begins: int, ends: int) -> datetime:
+    """Return the moment if it is in the time of day, otherwise the last end of that."""
+    local = moment.astimezone()
+    if _is_between(60 * local.hour + local.minute, begins, ends):
+        return moment
+    found = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(minutes=ends)
+    return found if found <= local else found - timedelta(days=1)
+
+
+def _is_between(minute: int, begins: int, ends: int) -> bool:
+    return begins <= minute < ends if begins < ends else minute >= begins or minute < ends
 
 
 def _places(query: EventQuery, columns: _Columns, of_own: _Columns) -> list[ColumnElement[bool]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, cast
@@ -25,7 +25,8 @@ from core.events import (
     Severity,
 )
 from database import Database
-from events.log_days import COUNTED, count_days, find_days, uncount_days
+from events.joined import find_joined, is_news, joined_with
+from events.log_days import COUNTED, count_days, count_joined, find_days, uncount_days
 from events.log_query import (
     EventNewsPage,
     EventPage,
@@ -49,6 +50,8 @@ _COLUMNS = (  # rows of columns are read twice as fast as objects; `count` is a 
 _UPDATE = update(cast(Table, EventRow.__table__)).where(EventRow.id == bindparam("row_id"))
 _CHANGE = _UPDATE.values({name: bindparam(name) for name in ("end_ms", "count", "closed_why", "rule", "changed_ms")})
 _MARK_PICTURE = _UPDATE.values({name: bindparam(name) for name in ("has_picture", "changed_ms")})
+_JOIN = _UPDATE.values({"is_joined": True})
+_JOIN_NEWS = _UPDATE.values({"is_joined": True, "changed_ms": bindparam("changed_ms")})
 _SHOW_SUBJECT = _UPDATE.values({name: bindparam(name) for name in ("score", "label", "box")})
 _LABEL = 64
 _IDS_AT_ONCE = 500  # SQLite allows 999 variables in a statement
@@ -137,7 +140,9 @@ class EventLogStore:
                     ],
                 )
             count_days(session, added)
-        self._changed_ms = pictures_ms + len(pictured) - 1
+            joined_ms = pictures_ms + len(pictured)
+            joined_count = _join(session, added, joined_ms)
+        self._changed_ms = joined_ms + joined_count - 1
         return ids
 
     def note_alive(self, now: datetime) -> None:
@@ -167,6 +172,7 @@ class EventLogStore:
             wanted = select(EventRow.id).where(EventRow.id.in_(chunk), *self._conditions(query))
             with self._database.write() as session:
                 found = set(session.scalars(wanted))
+                found.update(joined_with(session, found))
                 mine = (EventSeenRow.user_id == query.user_id, EventSeenRow.event_id.in_(found))
                 if not is_seen:
                     session.execute(delete(EventSeenRow).where(*mine))
@@ -195,18 +201,21 @@ class EventLogStore:
         after_ms, as_of_ms = to_ms(after), self._changed_ms
         if after_ms >= as_of_ms:
             return EventNewsPage((), from_ms(as_of_ms), has_more=False)
+        all_changes = replace(query, joins=False)
         wanted = (
             select(*_COLUMNS)
-            .where(EventRow.changed_ms > after_ms, EventRow.changed_ms <= as_of_ms, *self._conditions(query))
+            .where(EventRow.changed_ms > after_ms, EventRow.changed_ms <= as_of_ms, *self._conditions(all_changes))
             .order_by(EventRow.changed_ms)
             .limit(limit + 1)
         )
         with self._database.read() as session:
             found = session.execute(wanted).all()
-            page = _events(session, found[:limit], query.user_id)
+            shown = [row for row in found[:limit] if not (query.leaves_joined_out and row.is_joined)]
+            page = _events(session, shown, query.user_id)
         has_more = len(found) > limit
         until_ms = found[limit - 1].changed_ms if has_more else as_of_ms
-        return EventNewsPage(page, from_ms(until_ms), has_more)
+        gone = {row.id for row in found[:limit]} - {row.id for row in shown}
+        return EventNewsPage(page, from_ms(until_ms), has_more, tuple(sorted(gone)))
 
     def get(self, query: EventQuery, event_id: int) -> LoggedEvent:
         """Raise NotFound if there is no such event, or if the query leaves it out."""
@@ -341,6 +350,19 @@ def _delete(session: Session, ids: Sequence[int]) -> None:
 
 def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:
     return [ids[place : place + _IDS_AT_ONCE] for place in range(0, len(ids), _IDS_AT_ONCE)]
+
+
+def _join(session: Session, added: Sequence[LoggedEvent], first_ms: int) -> int:
+    """Note which motion lists may leave out since these events are stored. Return the number of marks of changes."""
+    rows = find_joined(session, added)
+    news = [row.id for row in rows if is_news(row)]
+    others = [row.id for row in rows if not is_news(row)]
+    if news:
+        session.execute(_JOIN_NEWS, [{"row_id": one, "changed_ms": first_ms + at} for at, one in enumerate(news)])
+    if others:
+        session.execute(_JOIN, [{"row_id": one} for one in others])
+    count_joined(session, rows)
+    return len(news)
 
 
 def _insert_of(session: Session) -> Callable[[type[Base]], sqlite.Insert | postgresql.Insert]:

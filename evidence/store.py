@@ -27,8 +27,10 @@ MOST_EXPORTS = 100
 class CaseStore:
     """Needs an open database. Each call is one transaction. Safe between threads."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, node: str = "") -> None:
+        """`node`: the name of this node, "" for a single process."""
         self._database = database
+        self._node = node
 
     def cases(self) -> list[Case]:
         """Return all cases, the newest first."""
@@ -42,11 +44,16 @@ class CaseStore:
             return _case(session, _row(session, case_id))
 
     def next_to_make(self) -> Case | None:
-        """Return the oldest case whose package is to be made; also one that was being made when the app ended."""
+        """Return the oldest case whose package is to be made; also one that was being made when the app ended.
+
+        The files of all its exports are at this node.
+        """
+        wanted = select(CaseRow).where(CaseRow.package_state == PackageState.MAKING.value)
+        if self._node:
+            elsewhere = select(CaseExportRow.case_id).join(ExportRow, ExportRow.id == CaseExportRow.export_id)
+            wanted = wanted.where(CaseRow.id.not_in(elsewhere.where(ExportRow.node != self._node)))
         with self._database.read() as session:
-            row = session.scalars(
-                select(CaseRow).where(CaseRow.package_state == PackageState.MAKING.value).order_by(CaseRow.id)
-            ).first()
+            row = session.scalars(wanted.order_by(CaseRow.id)).first()
             return _case(session, row) if row is not None else None
 
     def add(self, who: Principal, name: str, notes: str, export_ids: Sequence[int], now: datetime) -> Case:

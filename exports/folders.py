@@ -61,6 +61,10 @@ class ExportFolders:
         """Delete everything of a job."""
         shutil.rmtree(self.of_job(export_id), ignore_errors=True)
 
+    def ids(self) -> set[int]:
+        """Return the ids of the jobs that have a folder here."""
+        return {int(path.name) for path in self._root.iterdir() if path.name.isdecimal()}
+
     def remove_others(self, known: set[int]) -> None:
         """Delete the folders of unknown jobs: the app ended before it had deleted them."""
         for path in self._root.iterdir():

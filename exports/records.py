@@ -181,6 +181,7 @@ class ExportJob:
 
     `expires_at`: its files are deleted then; None for an unfinished job, and for one that is kept. `problem`: why it
     waits or failed. `devices`: those that it reads from. `posters`: the indexes of the ranges that have a picture.
+    `node`: the node with its files; "" for a single process.
     """
 
     id: int
@@ -198,6 +199,7 @@ class ExportJob:
     origins: Mapping[int, RangeOrigin] = field(default_factory=dict)  # by the index of the range
     posters: frozenset[int] = frozenset()
     devices: tuple[ExportDevice, ...] = ()
+    node: str = ""
 
     @property
     def cameras(self) -> frozenset[int]:

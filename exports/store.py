@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from core.errors import Conflict, LimitReached, NotFound
@@ -35,8 +35,10 @@ _UNFINISHED = [state.value for state in ExportState if state.is_unfinished]
 class ExportStore:
     """Needs an open database. Each call is one transaction. Safe between threads."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, node: str = "") -> None:
+        """`node`: the name of this node, "" for a single process. A node leaves the files of others alone."""
         self._database = database
+        self._node = node
 
     def jobs(self) -> list[ExportJob]:
         """Return all jobs, the newest first."""
@@ -56,17 +58,41 @@ class ExportStore:
             return [_job(row) for row in rows]
 
     def expired(self, now: datetime) -> list[ExportJob]:
-        """Return the jobs whose files are to be deleted. Those in a case stay."""
+        """Return the jobs of this node whose files are to be deleted. Those in a case stay."""
         in_cases = select(CaseExportRow.export_id)
-        wanted = select(ExportRow).where(ExportRow.expires_at <= now, ExportRow.id.not_in(in_cases))
+        wanted = self._own().where(ExportRow.expires_at <= now, ExportRow.id.not_in(in_cases))
         with self._database.read() as session:
             return [_job(row) for row in session.scalars(wanted)]
 
     def cancelled_with_files(self) -> list[ExportJob]:
-        """Return the cancelled jobs whose files the app has not deleted yet: it ended meanwhile."""
-        wanted = select(ExportRow).where(ExportRow.state == ExportState.CANCELLED.value)
+        """Return the cancelled jobs of this node whose files it has not deleted yet: the app ended meanwhile."""
+        wanted = self._own().where(ExportRow.state == ExportState.CANCELLED.value)
         with self._database.read() as session:
             return [_job(row) for row in session.scalars(wanted) if row.files or row.size_bytes]
+
+    def adopt(self, export_ids: Collection[int]) -> None:
+        """Note that the files of these jobs are here, if a single process made them, before it became a node."""
+        made = update(ExportRow).where(ExportRow.id.in_(export_ids), ExportRow.node == "")
+        if self._node:
+            with self._database.write() as session:
+                session.execute(made.values(node=self._node))
+
+    def take_over(self, job: ExportJob) -> ExportJob:
+        """Note that this node makes the files of a job, which begins anew. Raise NotFound."""
+        if self._has(job):
+            return job
+        with self._database.write() as session:
+            row = _row(session, job.id)
+            row.node, row.files, row.done_s, row.size_bytes = self._node, [], 0.0, 0
+            session.flush()
+            return _job(row)
+
+    def is_possible_here(self, job: ExportJob) -> bool:
+        """True if this node has the files of the job, or if it has none yet and so can be made by any node."""
+        return self._has(job) or not job.files
+
+    def _has(self, job: ExportJob) -> bool:
+        return not self._node or job.node == self._node
 
     def add(
         self,
@@ -100,6 +126,7 @@ class ExportStore:
                 total_s=total_s,
                 files=[],
                 origins={},
+                node=self._node,
             )
             session.add(row)
             session.flush()
@@ -182,6 +209,10 @@ class ExportStore:
             if row is not None:
                 session.delete(row)
 
+    def _own(self) -> Select[ExportRow]:
+        wanted = select(ExportRow)
+        return wanted.where(ExportRow.node == self._node) if self._node else wanted
+
     def _change(self, export_id: int, change: Callable[[ExportRow], None]) -> None:
         with self._database.write() as session:
             row = session.get(ExportRow, export_id)
@@ -212,6 +243,7 @@ def _job(row: ExportRow) -> ExportJob:
         progress=ExportProgress(row.done_s, row.total_s, row.size_bytes),
         origins=read_range_origins(row.origins),
         devices=_devices(row),
+        node=row.node,
     )
 
 

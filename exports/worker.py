@@ -55,6 +55,7 @@ class ExportWorker:
     def start(self) -> None:
         if self._thread is None:
             self._folders.create()
+            self._store.adopt(self._folders.ids())
             self._is_stopping = False
             self._thread = threading.Thread(target=self._serve, name="exports", daemon=True)
             self._thread.start()
@@ -135,14 +136,17 @@ class ExportWorker:
         return bool(waiting)
 
     def _may_begin(self, job: ExportJob) -> bool:
-        """True if it is time for the job, and no other node connects one of its cameras."""
-        return self._queue.is_due(job.id) and all(map(self._context.reading.cameras.owns, job.cameras))
+        """True if it is time for the job, and no other node connects one of its cameras or has files of it."""
+        if not self._queue.is_due(job.id) or not self._store.is_possible_here(job):
+            return False
+        return all(map(self._context.reading.cameras.owns, job.cameras))
 
     def _reading_runs(self) -> list[JobRun]:
         """Return the runs that count for the turns. Those that encode take turns in CopyMaker."""
         return [run for run in self._runs.values() if not run.is_encoding]
 
     def _begin(self, job: ExportJob) -> None:
+        job = self._store.take_over(job)
         run = self._runs[job.id] = JobRun(self._context, job)
         self._turns.began(job)
         threading.Thread(target=self._run, args=(run,), name=f"export{job.id}", daemon=True).start()

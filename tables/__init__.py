@@ -3,7 +3,7 @@
 A change here needs a migration in `migrations/versions`. `database.Database` opens the sessions that read and write.
 """
 
-from tables.accounts import ApiTokenRow, ChoiceRow, LoginSessionRow, UserRow, VaultRow, WallRow
+from tables.accounts import ApiTokenRow, ChoiceRow, FailedLoginRow, LoginSessionRow, UserRow, VaultRow, WallRow
 from tables.archive import (
     BackfillBytesRow,
     BackfillRow,
@@ -40,6 +40,7 @@ from tables.notifications import (
     PushKeyRow,
     PushSubscriptionRow,
 )
+from tables.placement import CameraStateRow, ChangeRow, NodeRow
 from tables.recordings import RecordingAskedRow, RecordingEventRow, RecordingRow, ReplayAbilitiesRow
 from tables.searches import SearchRow
 
@@ -49,9 +50,11 @@ __all__ = [
     "BackfillRow",
     "Base",
     "CameraRow",
+    "CameraStateRow",
     "CaseExportRow",
     "CaseRow",
     "CertificateRow",
+    "ChangeRow",
     "ChannelRow",
     "ChoiceRow",
     "DeliveryRow",
@@ -64,11 +67,13 @@ __all__ = [
     "EventSubscriptionRow",
     "EventSwitchRow",
     "ExportRow",
+    "FailedLoginRow",
     "KeptRangeRow",
     "LoginSessionRow",
     "MotionCellsRow",
     "MotionChannelRow",
     "MovingHeadRow",
+    "NodeRow",
     "NotificationRuleRow",
     "NotificationSinkRow",
     "PresetNameRow",

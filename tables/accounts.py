@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ForeignKey, Integer, LargeBinary, String, Text
+from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tables.base import Base, Json, UtcDateTime
@@ -58,6 +58,17 @@ class ApiTokenRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class FailedLoginRow(Base):
+    """A failed login that all nodes count. `key`: SHA-256 of the limit; `at_s`: by the database's clock."""
+
+    __tablename__ = "failed_logins"
+    __table_args__ = (Index("ix_failed_logins_key", "key", "at_s"), Index("ix_failed_logins_at_s", "at_s"))
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64))
+    at_s: Mapped[float] = mapped_column(Float)
 
 
 class WallRow(Base):

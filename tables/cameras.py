@@ -16,7 +16,8 @@ class CameraRow(Base):
 
     `password_box` is the password, encrypted for this id, host and user name. `port` is NULL until the user gives one
     or it is found; `port_found`: it was found by probing, so it may be probed again. A camera without ONVIF has its
-    port in `stream_uris`: many may share one RTSP server.
+    port in `stream_uris`: many may share one RTSP server. `node` is the owner, or the last one if that node is dead,
+    and `epoch` counts the owners (placement/store.py); `site`: only nodes of that site may own the camera.
     """
 
     __tablename__ = "cameras"
@@ -43,6 +44,10 @@ class CameraRow(Base):
     last_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     stream_uris: Mapped[Any] = mapped_column(Json, nullable=True)  # {"main", "sub"}: a camera without ONVIF
     access: Mapped[Any] = mapped_column(Json, nullable=True)  # see cameras/access.py; NULL: HTTP at the standard path
+    node: Mapped[str | None] = mapped_column(String(64))
+    epoch: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    site: Mapped[str | None] = mapped_column(String(64))
+    failover: Mapped[str] = mapped_column(String(8), default="normal", server_default="normal")
 
 
 class ChannelRow(Base):

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tables.base import Base, Json
@@ -19,7 +31,8 @@ class EventRow(Base):
     There is no foreign key to the camera, whose removal must not delete millions of rows in one transaction: the log
     deletes them in batches. `camera_id` 0: the server itself. `minute`: of the day, by the server's time zone.
     `changed_ms`: grows with every change of any row, so that pages can ask for news; 0 for imported events, which are
-    no news. `device_ms`: the beginning by the device's own clock.
+    no news. `device_ms`: the beginning by the device's own clock. `is_joined`: motion that a list may leave out,
+    because a more precise event of the same seconds stands for it.
     """
 
     __tablename__ = "events"
@@ -68,6 +81,7 @@ class EventRow(Base):
     is_channel_sure: Mapped[bool] = mapped_column(Boolean, default=True)
     changed_ms: Mapped[int] = mapped_column(BigInteger)
     device_ms: Mapped[int | None] = mapped_column(BigInteger)
+    is_joined: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
 
 class EventSeenRow(Base):
@@ -84,7 +98,7 @@ class EventDayRow(Base):
     """The number of events that began on a day (2026-11-24) of the server's time zone, for the calendar.
 
     `channel`: 0 for the whole device, -1 for events whose channel the app does not know. `is_channel_sure`: False for
-    events whose channel the app has guessed.
+    events whose channel the app has guessed. `joined`, `joined_alerts`: how many of them a list may leave out.
     """
 
     __tablename__ = "event_days"
@@ -97,6 +111,8 @@ class EventDayRow(Base):
     is_channel_sure: Mapped[bool] = mapped_column(Boolean, primary_key=True)
     count: Mapped[int] = mapped_column(Integer)
     alerts: Mapped[int] = mapped_column(Integer)
+    joined: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    joined_alerts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
 
 
 class EventHeartbeatRow(Base):

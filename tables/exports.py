@@ -15,7 +15,7 @@ class ExportRow(Base):
     """An export job. `user_id` is NULL if it was made while there were no accounts, or if its user was deleted.
 
     `expires_at`: NULL while it is unfinished or if it is kept. `problem_code`: the reason of a wait, a failure or
-    missing time.
+    missing time. `node`: name of the node with its files; "" for a single process.
     """
 
     __tablename__ = "exports"
@@ -41,6 +41,7 @@ class ExportRow(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     files: Mapped[Any] = mapped_column(Json)  # a list; see exports/store.py
     origins: Mapped[Any] = mapped_column(Json, nullable=True)  # of its ranges; see exports/origin.py
+    node: Mapped[str] = mapped_column(String(64), server_default="")
 
 
 class CaseRow(Base):

@@ -11,14 +11,14 @@ import socket
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import Table, insert, select, text
+from sqlalchemy import RowMapping, Table, insert, select, text
 
 from database import Database
 from tables import Base
@@ -207,7 +207,7 @@ def _rows_of(url: str) -> list[tuple[Table, list[dict[str, object]]]]:
     return [(table, rows) for table, rows in found if rows]
 
 
-def _without_id(row: Mapping[Any, Any]) -> dict[str, object]:
+def _without_id(row: RowMapping) -> dict[str, object]:
     """Return the row without its id, so that the sequence gives it again."""
     return {name: value for name, value in row.items() if name != "id"}
 

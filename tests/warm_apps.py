@@ -41,7 +41,8 @@ def _serve(environment: dict[str, str], log: Path, arguments: tuple[str, ...]) -
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(ROOT)
-    prepared(Settings(data_dir=Path(environment["DATA_DIR"])).database_file)
+    if "DATABASE_URL" not in environment:
+        prepared(Settings(data_dir=Path(environment["DATA_DIR"])).database_file)
     from app import main  # noqa: PLC0415  # the process of the tests has no use for it
 
     sys.exit(main(arguments))

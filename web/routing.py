@@ -64,11 +64,6 @@ def hand_on(destination: Destination) -> Response | None:
     return response
 
 
-def is_handed_on() -> bool:
-    """True if another node answers the current request."""
-    return bool(g.get("is_handed_on"))
-
-
 def refuse_elsewhere(destination: Destination) -> None:
     """Raise the reason why this node cannot answer the request. Do nothing if it can.
 
@@ -109,7 +104,7 @@ def _destination(found: Services, rule: Rule) -> Destination | None:
         return _of_files(found, rule)
     try:
         camera_ids = sorted(_existing(found, _camera_ids(rule)))
-    except (AppError, HTTPException):
+    except (AppError, HTTPException, ValueError):
         return None  # the view reports what is wrong with the request
     if not camera_ids:
         return None
@@ -132,20 +127,30 @@ def _of_place(found: Services, place: str) -> Destination:
     )
 
 
+def absence_of(found: Services, node_name: str) -> AppError | None:
+    """Return the reason why the files of a node cannot be read now; None if the node runs, or is a single process."""
+    if not node_name or not found.placement.this_node().place or _living_node(found, node_name) is not None:
+        return None
+    return Unavailable(
+        f"The server {node_name} has the files, and it is not running.", code="node_away", retry_after_s=10
+    )
+
+
+def _living_node(found: Services, name: str) -> Node | None:
+    return next((view.node for view in found.placement.nodes() if view.is_alive and view.node.name == name), None)
+
+
 def _of_files(found: Services, rule: Rule) -> Destination | None:
     """Jobs keep their files in the folder of one node."""
     assert rule.node_of_files is not None  # noqa: S101 - the caller has looked
     try:
-        name = rule.node_of_files(found)
+        name = rule.node_of_files()
     except (AppError, ValueError):
         return None
     if not name:
         return None
-    node = next((view.node for view in found.placement.nodes() if view.is_alive and view.node.name == name), None)
-    absence = Unavailable(
-        f"The server {name} has the files, and it is not running.", code="node_away", retry_after_s=10
-    )
-    return Destination(node, absence, rule.can_stay)
+    absence = absence_of(found, name) or NotFound("There is no such file.")  # while the node runs, it answers
+    return Destination(_living_node(found, name), absence, rule.can_stay)
 
 
 def _existing(found: Services, camera_ids: Iterable[int]) -> set[int]:
@@ -162,7 +167,12 @@ def _exists(found: Services, camera_id: int) -> bool:
 
 
 def _camera_ids(rule: Rule) -> set[int]:
-    """Return the cameras that the request names in its path or, for a rule with a target, in its body."""
+    """Return the cameras that the request names in its path or, for a rule with a target, in its body.
+
+    Raise an AppError, HTTPException or ValueError for a request that names none.
+    """
+    if rule.camera_of_record is not None:
+        return _numbers([rule.camera_of_record()])
     parts: dict[str, Any] = request.view_args or {}
     if "camera_id" in parts:
         return _numbers([_id_or_none(str(parts["camera_id"]))])

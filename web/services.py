@@ -101,7 +101,6 @@ class Services:
         self.accounts.on_ended(self.sockets.end_logins)
         self.accounts.on_ended(self.ptz.end_logins)
         self.sockets.on_left(self.ptz.leave)
-        self.placement.on_lost(self.sockets.leave_camera)
 
 
 def services() -> Services:

@@ -13,6 +13,7 @@ from core.clock import Clock
 from core.errors import Unavailable
 from core.login_gate import LoginGate
 from core.loop_thread import LoopThread
+from core.placement import NotOwner
 from core.recordings import ReplaySource
 from core.records import ServiceCheck, StreamFormats, StreamSource
 from core.settings import Settings
@@ -63,6 +64,7 @@ class RtspGateway:
         )
         self._replay = ReplayContext(client, SessionBudget(settings.device_replay_sessions, clock))
         self._replays: dict[GatewayReplayConnection, asyncio.Task[None]] = {}  # the thread's own
+        self._released: set[int] = set()  # cameras that another node connects
 
     def start(self) -> None:
         """Start the thread and wait until it listens on loopback. Raises OSError if it cannot."""
@@ -78,23 +80,49 @@ class RtspGateway:
             self._thread.stop(self._end_all)
 
     def open_feed(self, source: StreamSource) -> Feed:
-        """Return a feed of this live source. Raises Unavailable while the gateway is not running.
+        """Return a feed of this live source. Raises Unavailable while the gateway is not running, or NotOwner.
 
         Feeds of the same source share one device session, which starts now unless it runs.
         """
-        return self._live.open_feed(source)
+        self._check_owner(source.camera_id)
+        feed = self._live.open_feed(source)
+        if source.camera_id in self._released:  # meanwhile, and the end of its sessions may be over
+            feed.close()
+            self._thread.call(self._end_camera, source.camera_id)
+            raise NotOwner(source.camera_id)
+        return feed
 
     def open_replay(self, source: ReplaySource, rank: ReplayRank = ReplayRank.WATCHED) -> ReplayConnection:
-        """Return a connection that plays a recording. Raises Unavailable while the gateway is not running.
+        """Return a connection that plays a recording. Raises Unavailable while the gateway is not running, or NotOwner.
 
         The recorder gets its first request with the connection's first play().
         """
+        self._check_owner(source.camera_id)
         loop = self._thread.loop
         if loop is None or not self._is_running:
             raise Unavailable("The media gateway is not running.")
         connection = GatewayReplayConnection(source, self._replay, loop, rank)
         self._thread.call(self._run_replay, connection)
+        if source.camera_id in self._released:
+            connection.close()
         return connection
+
+    def release_camera(self, camera_id: int) -> None:
+        """End all sessions with a camera now, also unused ones, and open no new ones until adopt_camera().
+
+        Another node connects the camera. A source from before may be opened late, so the gateway itself refuses it.
+        """
+        self._released.add(camera_id)
+        if self._is_running:
+            self._thread.call(self._end_camera, camera_id)
+
+    def adopt_camera(self, camera_id: int) -> None:
+        """Open sessions with a camera again."""
+        self._released.discard(camera_id)
+
+    def _check_owner(self, camera_id: int) -> None:
+        if camera_id in self._released:
+            raise NotOwner(camera_id)
 
     def describe(self, source: StreamSource, timeout_s: float) -> StreamFormats:
         """Open a live source for a moment, at most for `timeout_s`, and return its formats.
@@ -147,6 +175,11 @@ class RtspGateway:
     def _run_replay(self, connection: GatewayReplayConnection) -> None:
         task = self._replays[connection] = asyncio.get_running_loop().create_task(connection.run())
         task.add_done_callback(lambda _: self._replays.pop(connection, None))
+
+    def _end_camera(self, camera_id: int) -> None:
+        self._live.end_camera(camera_id)
+        for connection in [one for one in self._replays if one.camera_id == camera_id]:
+            connection.close()
 
     async def _end_all(self) -> None:
         tasks = await self._live.stop()

@@ -91,6 +91,7 @@ class StandInEvents:
         self.words: dict[str, Any] = {}  # the app's reading of words
         self.similar: dict[int, list[int]] = {}
         self.late_pictures: set[int] = set()  # ids whose picture is made later: the first answer is a 202
+        self.gone: list[int] = []  # ids that all news name
         self._version = 0
         self._changed: dict[int, int] = {}  # version of the last change of each event
         page.route("**/api/events", self._list)
@@ -156,7 +157,7 @@ class StandInEvents:
         asked = query["after"][0]
         after = int(asked) if asked.isdigit() else 0  # a time: the page's first answer was the app's
         changed = [event for event in self._matching(query) if self._changed.get(event["id"], 0) > after]
-        self._answer(route, {"events": changed, "as_of": str(self._version), "has_more": False})
+        self._answer(route, {"events": changed, "gone": self.gone, "as_of": str(self._version), "has_more": False})
 
     def _zones(self, route: Route) -> None:
         counts = Counter(

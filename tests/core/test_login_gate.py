@@ -198,3 +198,54 @@ def test_an_attempt_without_a_verdict_allows_the_next_one() -> None:
 
 def test_a_secret_is_never_printed() -> None:
     assert "right" not in f"{RIGHT!r} {RIGHT.password} {RIGHT.password:>20}"
+
+
+def test_a_block_goes_on_in_another_process() -> None:
+    clock = HandClock()
+    here, there = LoginGate(clock, retry_after_s=300), LoginGate(clock, retry_after_s=300)
+    here.begin("dev", WRONG).refused(2)
+    clock.move(seconds=100)
+    refusal = here.refusal("dev", WRONG)
+    assert refusal is not None
+    assert (refusal.left_s, refusal.logins, refusal.logins_of_place) == (200, 2, 2)
+    there.continue_refusal("dev", WRONG, refusal)
+    with pytest.raises(CameraAuthFailed, match="200 s"):
+        there.try_begin("dev", WRONG)
+    assert there.refusal("dev", WRONG) == refusal
+    clock.move(seconds=201)
+    assert there.refusal("dev", WRONG) is None
+    assert there.try_begin("dev", WRONG) is not None
+
+
+def test_refused_logins_of_another_process_count_at_the_address() -> None:
+    """The device has refused three logins over there, so another password must wait here, too."""
+    clock = HandClock()
+    here, there = LoginGate(clock, retry_after_s=300), LoginGate(clock, retry_after_s=300)
+    here.begin("dev", WRONG).refused(3)
+    refusal = here.refusal("dev", WRONG)
+    assert refusal is not None
+    there.continue_refusal("dev", WRONG, refusal)
+    there.continue_refusal("dev", WRONG, refusal)  # counts once
+    with pytest.raises(CameraAuthFailed, match="refused several"):
+        there.try_begin("dev", RIGHT)
+
+
+def test_a_user_may_lift_a_block_of_another_process_once() -> None:
+    clock = HandClock()
+    here, there = LoginGate(clock), LoginGate(clock)
+    here.begin("dev", WRONG).refused()
+    refusal = here.refusal("dev", WRONG)
+    assert refusal is not None
+    there.continue_refusal("dev", WRONG, refusal)
+    there.allow_retry("dev", WRONG)
+    there.begin("dev", WRONG).refused()
+    there.allow_retry("dev", WRONG)
+    with pytest.raises(CameraAuthFailed):
+        there.try_begin("dev", WRONG)
+
+
+def test_a_password_that_may_be_tried_has_no_block() -> None:
+    gate = LoginGate(HandClock())
+    assert gate.refusal("dev", RIGHT) is None
+    gate.begin("dev", RIGHT).accepted()
+    assert gate.refusal("dev", RIGHT) is None

@@ -11,6 +11,7 @@ import sqlalchemy
 from core.access import Scope
 from core.events import EventKind, EventSource, Severity
 from database import Database
+from events.details import EventDetails
 from events.log_query import EventQuery
 from events.log_store import EventLogStore
 from tests.events.logged import NOON, event
@@ -95,6 +96,7 @@ def test_news_are_read_in_the_order_of_changes(database: Database, query: EventQ
         (EventQuery(camera_ids=(1,)), "ix_events_camera"),
         (EventQuery(camera_ids=(1,), channel=1), "ix_events_channel"),
         (EventQuery(kinds=(EventKind.PERSON,), camera_ids=(1, 2)), "ix_events_kind"),
+        (EventQuery(camera_ids=(1,), channel=1, details=(EventDetails(minutes=(1080, 1200)),)), "ix_events_channel"),
         (EventQuery(zones=("Gate",)), "ix_events_zone"),
         (EventQuery(zones=("Gate",), scope=MANY, severity=Severity.ALERT), "ix_events_zone"),
     ],

@@ -309,3 +309,10 @@ test('only a package in the making has progress, and is asked for again', () => 
   assert.equal(casesPauseMs([evidenceCase(), making]), 1500);
   assert.equal(casesPauseMs([evidenceCase()]), null);
 });
+
+test('an export whose server does not run says so, whatever its state is', () => {
+  const error = { code: 'node_away', detail: 'The server b has the files, and it is not running.' };
+  for (const state of /** @type {const} */ (['done', 'queued'])) {
+    assert.deepEqual(stateOf(job({ state, error })), { text: 'Its server is not running', tone: 'bad' });
+  }
+});

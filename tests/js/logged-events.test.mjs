@@ -117,12 +117,13 @@ test('the requests have the names of the API', async () => {
       ['zone', 'Gate'],
       ['zone', 'Yard'],
       ['words', 'red'],
+      ['joined', '1'],
       ['limit', '50'],
       ['cursor', 'c1'],
     ],
   );
   await api.news(queryOf({ ...filter, isSeen: false }), '2026-11-22T12:00:00Z');
-  assert.match(sent[1]?.url ?? '', /^\/api\/events\/news\?camera_id=1&.*&seen=0&after=2026-11-22T12%3A00%3A00Z$/);
+  assert.match(sent[1]?.url ?? '', /^\/api\/events\/news\?camera_id=1&.*&seen=0&joined=1&after=2026-11-22T12%3A00%3A00Z$/);
 });
 
 test('words of a search are short, on one line, and without outer spaces', () => {
@@ -178,6 +179,18 @@ test('pages follow each other, and a changed event stays one event', () => {
   assert.deepEqual(idsOf(list), [1, 2, 3]);
   assert.equal(list.get(2)?.label, 'Ann');
   assert.equal(list.cursor, null);
+});
+
+test('an event for which another one stands leaves the page', () => {
+  const list = new EventList();
+  list.add({ events: [event(5), event(6)], next_cursor: null });
+  list.note(5);
+  list.wait([event(3)]);
+  assert.equal(list.remove([5, 9]), true);
+  assert.equal(list.remove([3]), false, 'the page did not show it');
+  assert.deepEqual(idsOf(list), [6]);
+  assert.deepEqual(list.shownUnseen, []);
+  assert.equal(list.waitingCount, 0);
 });
 
 test('new events wait, and changes of shown ones do not', () => {

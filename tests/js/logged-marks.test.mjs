@@ -64,7 +64,7 @@ class Server {
   async news() {
     const events = this.news_;
     this.news_ = [];
-    return { events, as_of: 'now', has_more: false };
+    return { events, gone: [], as_of: 'now', has_more: false };
   }
 }
 

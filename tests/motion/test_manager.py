@@ -427,20 +427,6 @@ def test_the_changed_cells_of_pictures_are_found_again(watching: Watching) -> No
     assert watching.manager.cell_hits(1, 1, bottom, start, watching.clock.now).hits == ()
 
 
-def test_a_channel_of_low_sensitivity_does_not_count_as_watched(watching: Watching) -> None:
-    settings = MotionSettings(MotionMode.KEY_FRAMES, Sensitivity.LOW)
-    watch = watching.watch(settings=settings)
-    start_ms = movement(watching, watch)
-    watching.clock.move(minutes=2)
-    watching.manager.tick()
-    start = watching.clock.now - timedelta(hours=1)
-    found = watching.manager.cell_hits(1, 1, SQUARE, start, watching.clock.now)
-    assert found.watched_minutes == ()
-    whole = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-    known = watching.manager.cell_hits(1, 1, whole, start, watching.clock.now)
-    assert [round(hit.at.timestamp() * 1000) for hit in known.hits] == [start_ms + 1000], "what was seen is found"
-
-
 def test_the_newest_picture_is_asked_for_when_it_is_wanted(watching: Watching) -> None:
     watch = watching.watch()
     assert watching.manager.picture(1, 1) is None
@@ -470,18 +456,6 @@ def test_the_look_at_an_earlier_picture_is_found_while_that_is_shown(watching: W
     assert round(newest.at.timestamp() * 1000) == newest_ms
     watching.answer_still(watch, newest_ms)
     assert watching.manager.glimpse(1, 1, shown.at) is None
-
-
-def test_ignored_parts_do_not_count_as_watched(watching: Watching) -> None:
-    street = Zone(3, "Street", "ignore", ((0.0, 0.0), (0.2, 0.0), (0.2, 0.2), (0.0, 0.2)))
-    watching.show(watching.watch(settings=MotionSettings(MotionMode.KEY_FRAMES, zones=(street,))))
-    watching.clock.move(minutes=2)
-    watching.manager.tick()
-    start = watching.clock.now - timedelta(hours=1)
-    over_it = ((0.1, 0.1), (0.5, 0.1), (0.5, 0.5), (0.1, 0.5))
-    assert watching.manager.cell_hits(1, 1, over_it, start, watching.clock.now).watched_minutes == ()
-    beside = ((0.5, 0.5), (1.0, 0.5), (1.0, 1.0))
-    assert len(watching.manager.cell_hits(1, 1, beside, start, watching.clock.now).watched_minutes) == 1
 
 
 def test_a_movement_that_begins_while_its_watch_closes_ends(

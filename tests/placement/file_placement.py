@@ -60,6 +60,8 @@ class FilePlacement(Placement):
         self._lost.append(callback)
 
     def start(self) -> None:
+        if self._thread is not None:
+            return
         self._is_stopping.clear()
         self._thread = threading.Thread(target=self._watch, name="owners", daemon=True)
         self._thread.start()

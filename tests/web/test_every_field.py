@@ -171,6 +171,7 @@ KINDS = {
     "backfills": "flag",
     "ids": "limits",
     "seen": "flag",
+    "joined": "flag",
     "listens_wanted": "flag",
     "is_on": "flag",
     "kind": "choice",

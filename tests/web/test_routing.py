@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,20 @@ import pytest
 
 from accounts.audit import AUDIT_FILE
 from core.access import Role, Scope
+from core.clock import SystemClock
+from core.records import ProfileRole
 from core.settings import Settings
+from database import Database
+from exports.records import ExportDraft, ExportRange
+from exports.store import ExportStore
 from placement.alone import Alone
+from tests.events.logged import stored_camera
 from tests.placement.fake import HERE, THERE, FakePlacement
 from tests.web.conftest import settings_in
+from tests.web.stand_in_cameras import StandInCameras
 from tests.web.web_harness import BODIES, RANGE, ApiClient, WebHarness, request_rule, routes
 
+NOW = SystemClock().now_utc()
 FRONT_DOOR = {"X-Front-Door": "nodes", "X-Forwarded-For": "203.0.113.7"}
 ROUTED = {**FRONT_DOOR, "X-Routed": "yes"}
 
@@ -195,6 +204,14 @@ def test_pages_open_their_socket_at_the_owner_of_their_camera(admin: ApiClient) 
     assert f'data-live="/live?place={HERE.place}"' in through(admin, page).request("GET", "/wall").text
 
 
+def test_a_socket_of_several_nodes_watches_no_stream_by_its_address(admin: ApiClient, cameras: StandInCameras) -> None:
+    """LiveSockets chooses the ids of watches itself."""
+    channels = cameras.channel_lists[1]
+    main, *others = channels[0].profiles
+    channels[0] = replace(channels[0], profiles=(replace(main, role=ProfileRole.MAIN), *others))
+    assert 'data-first="' not in through(admin, {"Accept": "text/html"}).request("GET", "/viewer/1").text
+
+
 class TestAlone:
     @pytest.fixture
     def placement(self) -> Any:
@@ -205,3 +222,38 @@ class TestAlone:
         assert not is_handed_on(admin.request("GET", "/api/cameras/2/snapshot"))
         assert admin.request("GET", "/api/cameras/2").get_json()["place"] == ""
         assert 'data-live="/live"' in through(admin, {"Accept": "text/html"}).request("GET", "/viewer/2").text
+
+
+class TestFiles:
+    """An export, whose files are at the other node, and a case with it."""
+
+    @pytest.fixture
+    def case_id(self, admin: ApiClient, database: Database) -> int:
+        with database.write() as session:
+            session.add(stored_camera(2))
+        store = ExportStore(database, THERE.name)
+        wanted = ExportDraft((ExportRange(2, 1, NOW, NOW + timedelta(seconds=5)),))
+        store.add(None, "", wanted, 5.0, NOW, devices=[], most=9, most_own=9)
+        answer = admin.request("POST", "/api/cases", json={"name": "Theft", "exports": [1]})
+        assert answer.status_code == 201, answer.text
+        return int(answer.get_json()["id"])
+
+    def test_requests_for_files_go_to_the_node_that_has_them(self, admin: ApiClient, case_id: int) -> None:
+        paths = ("/api/exports/1", "/api/exports/1/files/a.mp4", f"/api/cases/{case_id}/package")
+        for path in paths:
+            assert admin.request("GET", path).headers["X-Owner"] == THERE.address, path
+        assert not is_handed_on(admin.request("GET", "/api/exports"))
+        assert not is_handed_on(admin.request("GET", "/api/exports/77"))
+
+    def test_a_job_of_a_dead_node_is_shown_with_the_reason(
+        self, admin: ApiClient, placement: FakePlacement, case_id: int, assert_problem: Any
+    ) -> None:
+        placement.add(THERE, is_alive=False)
+        job = admin.request("GET", "/api/exports/1").get_json()
+        assert job["error"]["code"] == "node_away"
+        assert THERE.name in job["error"]["detail"]
+        case = admin.request("GET", f"/api/cases/{case_id}").get_json()
+        assert case["package"]["error"]["code"] == "node_away"
+        for method, path in (("GET", "/api/exports/1/files/a.mp4"), ("POST", "/api/exports/1/pause")):
+            assert_problem(admin.request(method, path), 503, "node_away")
+        assert admin.request("DELETE", "/api/exports/1").status_code == 204

@@ -29,7 +29,7 @@ VALID: dict[str, dict[str, Any]] = {
 WINDOW = {"start_time": "2026-11-22T10:00:00Z", "end_time": "2026-11-22T11:00:00Z"}
 VALID_QUERIES = {
     "/api/events": {"camera_id": "1", "words": "person yesterday unicorn"},
-    "/api/events/days": {"camera_id": "1"},
+    "/api/events/days": {"camera_id": "1", "joined": "1"},
     "/api/events/zones": {"camera_id": "1"},
     "/api/events/news": {"camera_id": "1", "after": WINDOW["start_time"]},
     "/api/cameras/{camera_id}/recordings/coverage": WINDOW,

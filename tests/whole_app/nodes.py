@@ -54,7 +54,9 @@ def _serve(
     def make_application(settings: Settings, *, is_demo: bool = False) -> object:
         from wiring import Application  # noqa: PLC0415  # only the worker imports it
 
-        return Application(settings, is_demo=is_demo, placement=FilePlacement(owners, this, nodes))
+        placement = FilePlacement(owners, this, nodes)
+        placement.start()
+        return Application(settings, is_demo=is_demo, placement=placement)
 
     app.make_application = make_application  # type: ignore[assignment]
     sys.exit(app.main(arguments))

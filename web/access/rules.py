@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.access import Permission
-from web.access import targets
+from web.access import owners, targets
 from web.access.targets import Target
-from web.services import Services
 
 
 class Open(StrEnum):
@@ -30,16 +29,18 @@ class Rule:
     `action` names the request in the audit log; without one, only refusals are written. `is_for_people`: refused for
     API tokens, which could otherwise make users and tokens that outlive them.
 
-    With several nodes, the owner of the target's camera answers (web/routing.py). `node_of_files` returns the name of
-    the node that answers instead, because the files of a job lie there. `can_stay`: any node answers if that one does
-    not run, because the answer needs neither the device nor the files.
+    With several nodes, the owner of the target's camera answers (web/routing.py). `camera_of_record` finds the camera
+    of a route that names a record of it. `node_of_files` returns the name of the node that answers, because the files
+    of a job lie there. `can_stay`: any node answers if that one does not run, because the answer needs neither the
+    device nor the files.
     """
 
     needs: Permission | Open
     target: Callable[[], Target | None] | None = None
     action: str = ""
     is_for_people: bool = False
-    node_of_files: Callable[[Services], str] | None = None
+    camera_of_record: Callable[[], int | None] | None = None
+    node_of_files: Callable[[], str] | None = None
     can_stay: bool = False
 
 
@@ -150,25 +151,29 @@ RULES: dict[str, Rule] = {
     "api_exports.add_export": Rule(Permission.EXPORT, targets.export_in_body, "create_export"),
     "api_exports.estimate_export": Rule(Permission.EXPORT, targets.export_in_body),
     "api_exports.list_exports": Rule(Permission.EXPORT),
-    "api_exports.get_export": Rule(Permission.EXPORT),
-    "api_exports.change_export": Rule(Permission.EXPORT, action="change_export"),
-    "api_exports.remove_export": Rule(Permission.EXPORT, action="delete_export"),
-    "api_exports.pause_export": Rule(Permission.EXPORT, action="pause_export"),
-    "api_exports.resume_export": Rule(Permission.EXPORT, action="resume_export"),
-    "api_exports.cancel_export": Rule(Permission.EXPORT, action="cancel_export"),
-    "api_exports.retry_export": Rule(Permission.EXPORT, action="retry_export"),
-    "api_exports.get_export_poster": Rule(Permission.EXPORT),
-    "api_exports.download_export": Rule(Permission.EXPORT, action="download_export"),
+    "api_exports.get_export": Rule(Permission.EXPORT, node_of_files=owners.of_export, can_stay=True),
+    "api_exports.change_export": Rule(
+        Permission.EXPORT, action="change_export", node_of_files=owners.of_export, can_stay=True
+    ),
+    "api_exports.remove_export": Rule(
+        Permission.EXPORT, action="delete_export", node_of_files=owners.of_export, can_stay=True
+    ),
+    "api_exports.pause_export": Rule(Permission.EXPORT, action="pause_export", node_of_files=owners.of_export),
+    "api_exports.resume_export": Rule(Permission.EXPORT, action="resume_export", node_of_files=owners.of_export),
+    "api_exports.cancel_export": Rule(Permission.EXPORT, action="cancel_export", node_of_files=owners.of_export),
+    "api_exports.retry_export": Rule(Permission.EXPORT, action="retry_export", node_of_files=owners.of_export),
+    "api_exports.get_export_poster": Rule(Permission.EXPORT, node_of_files=owners.of_export),
+    "api_exports.download_export": Rule(Permission.EXPORT, action="download_export", node_of_files=owners.of_export),
     # cases and their evidence packages; the evidence manager checks their owners and channels
     "api_cases.list_cases": Rule(Permission.EXPORT),
     "api_cases.add_case": Rule(Permission.EXPORT, action="create_case"),
-    "api_cases.get_case": Rule(Permission.EXPORT),
-    "api_cases.change_case": Rule(Permission.EXPORT, action="change_case"),
-    "api_cases.remove_case": Rule(Permission.EXPORT, action="delete_case"),
+    "api_cases.get_case": Rule(Permission.EXPORT, node_of_files=owners.of_case, can_stay=True),
+    "api_cases.change_case": Rule(Permission.EXPORT, action="change_case", node_of_files=owners.of_case, can_stay=True),
+    "api_cases.remove_case": Rule(Permission.EXPORT, action="delete_case", node_of_files=owners.of_case, can_stay=True),
     "api_cases.add_export_to_case": Rule(Permission.EXPORT, action="add_export_to_case"),
     "api_cases.remove_export_from_case": Rule(Permission.EXPORT, action="remove_export_from_case"),
-    "api_cases.make_package": Rule(Permission.EXPORT, action="create_package"),
-    "api_cases.download_package": Rule(Permission.EXPORT, action="download_package"),
+    "api_cases.make_package": Rule(Permission.EXPORT, action="create_package", node_of_files=owners.of_case),
+    "api_cases.download_package": Rule(Permission.EXPORT, action="download_package", node_of_files=owners.of_case),
     "api_evidence.evidence_key": Rule(Permission.EXPORT),
     # recordings
     "api_recordings.search_recordings": Rule(Permission.RECORDINGS, targets.search, "search_recordings"),
@@ -181,7 +186,9 @@ RULES: dict[str, Rule] = {
     "api_pictures.get_picture": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
     "api_kept.list_kept": Rule(Permission.RECORDINGS),  # the view leaves out channels that the user may not see
     "api_kept.keep_range": Rule(Permission.EXPORT, targets.channel_in_body, "keep_recordings"),
-    "api_kept.release_range": Rule(Permission.EXPORT, action="release_recordings"),
+    "api_kept.release_range": Rule(
+        Permission.EXPORT, action="release_recordings", camera_of_record=owners.of_kept, can_stay=True
+    ),
     "api_storage.get_storage": Rule(Permission.MANAGE),
     # recording on the server; the views leave out alerts of channels that the user may not see
     "api_recording_rules.get_recording_rule": Rule(Permission.MANAGE, targets.channel_in_path, can_stay=True),
@@ -201,7 +208,9 @@ RULES: dict[str, Rule] = {
     "api_events.mark_events_seen": Rule(Permission.RECORDINGS),
     "api_events.get_event": Rule(Permission.RECORDINGS),
     "api_events.list_similar_events": Rule(Permission.RECORDINGS),
-    "api_events.get_event_picture": Rule(Permission.RECORDINGS, action="see_pictures"),
+    "api_events.get_event_picture": Rule(
+        Permission.RECORDINGS, action="see_pictures", camera_of_record=owners.of_event
+    ),
     "api_detector.get_detector": Rule(Permission.MANAGE),
     "api_detector.choose_model": Rule(Permission.MANAGE, action="choose_detector_model"),
     "api_detector.try_model": Rule(Permission.MANAGE),
@@ -213,9 +222,13 @@ RULES: dict[str, Rule] = {
     # searches; the search manager checks their owners and channels
     "api_searches.add_search": Rule(Permission.RECORDINGS, targets.searched_channel_in_body, "create_search"),
     "api_searches.list_searches": Rule(Permission.RECORDINGS),
-    "api_searches.get_search": Rule(Permission.RECORDINGS),
-    "api_searches.continue_search": Rule(Permission.RECORDINGS, action="continue_search"),
-    "api_searches.cancel_search": Rule(Permission.RECORDINGS, action="cancel_search"),
+    "api_searches.get_search": Rule(Permission.RECORDINGS, camera_of_record=owners.of_search, can_stay=True),
+    "api_searches.continue_search": Rule(
+        Permission.RECORDINGS, action="continue_search", camera_of_record=owners.of_search
+    ),
+    "api_searches.cancel_search": Rule(
+        Permission.RECORDINGS, action="cancel_search", camera_of_record=owners.of_search
+    ),
     "api_camera_events.get_event_switch": Rule(Permission.MANAGE, targets.camera_in_path, can_stay=True),
     "api_camera_events.set_event_switch": Rule(Permission.MANAGE, targets.camera_in_path, "set_event_switch"),
     "api_camera_events.list_event_topics": Rule(Permission.MANAGE, targets.camera_in_path),
@@ -236,11 +249,21 @@ RULES: dict[str, Rule] = {
     "api_backfills.list_backfills": Rule(Permission.MANAGE),
     "api_backfills.add_backfill": Rule(Permission.MANAGE, targets.channel_in_body, "create_backfill"),
     "api_backfills.estimate_backfill": Rule(Permission.MANAGE, targets.channel_in_body),
-    "api_backfills.get_backfill": Rule(Permission.MANAGE),
-    "api_backfills.remove_backfill": Rule(Permission.MANAGE, action="delete_backfill"),
-    "api_backfills.pause_backfill": Rule(Permission.MANAGE, action="pause_backfill"),
-    "api_backfills.resume_backfill": Rule(Permission.MANAGE, action="resume_backfill"),
-    "api_backfills.cancel_backfill": Rule(Permission.MANAGE, action="cancel_backfill"),
-    "api_backfills.retry_backfill": Rule(Permission.MANAGE, action="retry_backfill"),
+    "api_backfills.get_backfill": Rule(Permission.MANAGE, camera_of_record=owners.of_backfill, can_stay=True),
+    "api_backfills.remove_backfill": Rule(
+        Permission.MANAGE, action="delete_backfill", camera_of_record=owners.of_backfill, can_stay=True
+    ),
+    "api_backfills.pause_backfill": Rule(
+        Permission.MANAGE, action="pause_backfill", camera_of_record=owners.of_backfill
+    ),
+    "api_backfills.resume_backfill": Rule(
+        Permission.MANAGE, action="resume_backfill", camera_of_record=owners.of_backfill
+    ),
+    "api_backfills.cancel_backfill": Rule(
+        Permission.MANAGE, action="cancel_backfill", camera_of_record=owners.of_backfill
+    ),
+    "api_backfills.retry_backfill": Rule(
+        Permission.MANAGE, action="retry_backfill", camera_of_record=owners.of_backfill
+    ),
     "api_recordings.playback_uri": Rule(Permission.RECORDINGS, targets.recording_in_body, "playback_uri"),
 }

@@ -5,20 +5,24 @@ The evidence manager checks the owners of cases: for a user, the cases of others
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, url_for
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
+from core.errors import AppError
 from evidence.records import Case, PackageState
 from exports.finish import file_stem
+from exports.records import ExportJob
 from web.access.audit import audit_about
 from web.access.principal import current_principal
 from web.api import case_models as shapes
 from web.api.answers import answer
 from web.api.described import NO_CONTENT, answers_with
 from web.api.sending import DownloadablePackage, FileToSend, send_download
+from web.routing import absence_of
 from web.services import services
 
 blueprint = APIBlueprint("api_cases", __name__, url_prefix="/api/cases", abp_tags=[Tag(name="cases")])
@@ -127,6 +131,11 @@ def _audit(case: Case, export_id: int | None = None) -> None:
     audit_about(**details)
 
 
+def _absence(jobs: Sequence[ExportJob]) -> AppError | None:
+    """Return the reason why files of the case cannot be read now."""
+    return next(filter(None, (absence_of(services(), job.node) for job in jobs)), None)
+
+
 def _case(case: Case) -> shapes.Case:
     jobs = services().evidence.exports_of(current_principal(), case)
     package = case.package
@@ -147,7 +156,7 @@ def _case(case: Case) -> shapes.Case:
                 "made_by": package.made_by,
                 "done_bytes": package.done_bytes,
                 "total_bytes": sum(file.size_bytes for job in jobs for file in job.files),
-                "error": package.problem,
+                "error": _absence(jobs) or package.problem,
             },
         }
     )

@@ -124,16 +124,26 @@ class EventFilter(EventWindow):
     ] = None
 
 
-class EventDaysQuery(EventFilter):
+class JoiningFilter(EventFilter):
+    joined: Annotated[
+        Flag,
+        Field(
+            description="1: leave out motion for which a more precise event of the same seconds and channel stands, "
+            "such as a person. Without effect on questions about kinds, zones, labels, colours or sources"
+        ),
+    ] = False
+
+
+class EventDaysQuery(JoiningFilter):
     """Which events: as in the list. Days count whole, also those in which the window begins and ends."""
 
 
-class EventListQuery(EventFilter):
+class EventListQuery(JoiningFilter):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Annotated[str, Field(max_length=40, description="`next_cursor` of the previous answer")] | None = None
 
 
-class EventNewsQuery(EventFilter):
+class EventNewsQuery(JoiningFilter):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     after: Annotated[Moment, Field(description="`as_of` of an earlier answer")]
     wait_s: Annotated[int, Field(ge=0, le=20, description="how long to wait for news; less if many pages wait")] = 0
@@ -226,6 +236,7 @@ class SimilarEvents(BaseModel):
 
 class EventNews(BaseModel):
     events: list[Event] = Field(description="in the order of their changes")
+    gone: list[int] = Field(description="ids of motion that a list with `joined` leaves out now")
     as_of: Time
     has_more: bool = Field(description="ask again immediately, with this `as_of`")
 

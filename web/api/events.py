@@ -57,7 +57,11 @@ def list_event_news(query: shapes.EventNewsQuery) -> Response:
             news = log.news(wanted, query.after, limit=query.limit, wait_s=query.wait_s)
     except Unavailable:  # enough requests wait already: this one gets its answer immediately
         news = log.news(wanted, query.after, limit=query.limit)
-    return answer(shapes.EventNews(events=_events(news.events), as_of=rfc3339(news.as_of), has_more=news.has_more))
+    return answer(
+        shapes.EventNews(
+            events=_events(news.events), gone=list(news.gone), as_of=rfc3339(news.as_of), has_more=news.has_more
+        )
+    )
 
 
 @blueprint.get("/days", responses=answers_with({200: shapes.EventDays}, 503))
@@ -158,7 +162,7 @@ def _windowed(query: shapes.EventWindow) -> EventQuery:
     )
 
 
-def _filtered(query: shapes.EventFilter) -> EventQuery:
+def _filtered(query: shapes.JoiningFilter) -> EventQuery:
     return replace(
         _windowed(query),
         severity=_severity(query.severity),
@@ -167,6 +171,7 @@ def _filtered(query: shapes.EventFilter) -> EventQuery:
         from_minute=query.from_time_of_day,
         until_minute=query.until_time_of_day,
         zones=tuple(query.zone),
+        joins=query.joined,
         details=(EventDetails(labels=tuple(query.label), colours=tuple(query.colour)),),
     )
 

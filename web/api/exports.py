@@ -21,6 +21,7 @@ from web.api.answers import answer
 from web.api.described import NO_CONTENT, answers_with
 from web.api.sending import DownloadableExport, FileToSend, send_download
 from web.links import export_link
+from web.routing import absence_of
 from web.services import services
 
 blueprint = APIBlueprint("api_exports", __name__, url_prefix="/api/exports", abp_tags=[Tag(name="exports")])
@@ -208,7 +209,7 @@ def _export(job: ExportJob) -> shapes.Export:
             },
             "eta_s": job.progress.eta_s if job.state.is_unfinished else None,
             "speed": job.progress.speed,
-            "error": job.problem,
+            "error": absence_of(services(), job.node) or job.problem,
             "created_at": job.created_at,
             "ended_at": job.ended_at,
             "expires_at": job.expires_at,

@@ -224,6 +224,14 @@ class DeviceSessionPool:
         self._server.remove_outlet(feed.outlet)
         self._thread.call(self._after_close, feed)
 
+    def end_camera(self, camera_id: int) -> None:
+        """End the sessions of a camera now, those with feeds too. In the gateway's thread."""
+        with self._lock:
+            found = [session for key, session in self._sessions.items() if key[0] == camera_id]
+        for session in found:
+            if session.task is not None:
+                session.task.cancel()
+
     def held_key_frame(self, camera_id: int, profile_token: str) -> HeldKeyFrame | None:
         """Return the last key frame of a running session. In the gateway's thread."""
         with self._lock:

@@ -72,6 +72,10 @@ class GatewayReplayConnection(ReplayConnection, RankedConnection):
         self._task: asyncio.Task[None] | None = None
         self._freed = asyncio.Event()
 
+    @property
+    def camera_id(self) -> int:
+        return self._source.camera_id
+
     # -- any thread: see interface.ReplayConnection ------------------------------------------------
 
     def play(

@@ -91,6 +91,7 @@ export function queryOf(filter, clock = LOCAL_CLOCK) {
     until: filter.until,
     zones: filter.zones,
     words: filter.words,
+    isJoined: true,
   };
 }
 

@@ -90,6 +90,17 @@ export class EventList {
     this.#waiting.clear();
   }
 
+  /** Remove events: others stand for them now. @param {number[]} ids @returns {boolean} true if the page showed one */
+  remove(ids) {
+    let wasShown = false;
+    for (const id of ids) {
+      wasShown = this.#events.delete(id) || wasShown;
+      this.#waiting.delete(id);
+      this.#shown.delete(id);
+    }
+    return wasShown;
+  }
+
   /** Note that the user has an event in sight. @param {number} id @returns {boolean} true if that is new */
   note(id) {
     if (!this.#events.has(id) || this.#shown.has(id)) return false;

@@ -78,6 +78,7 @@ export {};
 /**
  * @typedef {object} EventNews
  * @property {Event[]} events in the order of their changes
+ * @property {number[]} gone ids of motion that a list with `joined` leaves out now
  * @property {string} as_of RFC 3339, UTC
  * @property {boolean} has_more ask again immediately, with this `as_of`
  */

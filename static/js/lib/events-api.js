@@ -14,7 +14,8 @@ import { JsonHttp } from './http.js';
  * @typedef {import('./event-types.js').EventTopics} DeviceTopics
  * @typedef {import('./event-types.js').EventMessage} DeviceMessage
  * @typedef {{startMs?: number|null, endMs?: number|null, cameraId?: number|null, channel?: number|null, kinds?: string[],
- *   severity?: string|null, isSeen?: boolean|null, from?: string, until?: string, zones?: string[], words?: string}} EventQuery
+ *   severity?: string|null, isSeen?: boolean|null, from?: string, until?: string, zones?: string[], words?: string,
+ *   isJoined?: boolean}} EventQuery `isJoined`: without motion for which a more precise event stands
  */
 
 /** The server takes at most so many ids in a request. */
@@ -111,7 +112,7 @@ export class EventsApi {
 }
 
 /** @param {EventQuery} what */
-function searchOf({ startMs, endMs, cameraId, channel, kinds = [], severity, isSeen, from, until, zones = [], words }) {
+function searchOf({ startMs, endMs, cameraId, channel, kinds = [], severity, isSeen, from, until, zones = [], words, isJoined }) {
   const query = new URLSearchParams();
   if (startMs !== null && startMs !== undefined) query.set('start_time', new Date(startMs).toISOString());
   if (endMs !== null && endMs !== undefined) query.set('end_time', new Date(endMs).toISOString());
@@ -124,6 +125,7 @@ function searchOf({ startMs, endMs, cameraId, channel, kinds = [], severity, isS
   if (until) query.set('until_time_of_day', until);
   for (const zone of zones) query.append('zone', zone);
   if (words) query.set('words', words);
+  if (isJoined) query.set('joined', '1');
   return query;
 }
 

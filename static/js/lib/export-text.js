@@ -29,6 +29,7 @@ export function formatName(format) {
 
 /** Return the state in words. @param {Export} job @returns {{text: string, tone: Tone}} */
 export function stateOf({ state, error }) {
+  if (error?.code === 'node_away') return { text: 'Its server is not running', tone: 'bad' };
   switch (state) {
     case 'queued':
       return error ? { text: 'Waits for the recorder', tone: 'busy' } : { text: 'Waiting', tone: 'quiet' };

@@ -81,7 +81,7 @@ export class EventFilters extends EventTarget {
     const { month } = calendar;
     const span = { startMs: LOCAL_CLOCK.momentOf(month.startMs), endMs: LOCAL_CLOCK.momentOf(month.endMs) };
     try {
-      const days = await this.#events.days({ ...this.#filter, ...span });
+      const days = await this.#events.days({ ...queryOf(this.#filter), ...span });
       if (counting !== this.#counting) return;
       calendar.counts = new Map(days.filter(({ count }) => count > 0).map((day) => [day.day, day]));
     } catch (error) {

@@ -83,7 +83,7 @@ const news = new Poller(async () => {
   try {
     const answer = await eventsApi.news(newsQueryOf(filters.filter), asOf, signal);
     feed.asOf = answer.as_of;
-    take(answer.events);
+    take(answer.events, answer.gone);
     showProblem('news', '');
     return answer.has_more ? 0 : NEWS_MS;
   } catch (error) {
@@ -93,9 +93,11 @@ const news = new Poller(async () => {
   }
 });
 
-/** @param {LoggedEvent[]} changed */
-function take(changed) {
-  if (!changed.length && !list.hasOpen) return;
+/** @param {LoggedEvent[]} changed @param {number[]} gone */
+function take(changed, gone) {
+  const waitingBefore = list.waitingCount;
+  const isOther = list.remove(gone) || list.waitingCount !== waitingBefore;
+  if (!changed.length && !isOther && !list.hasOpen) return;
   const { isSeen } = filters.filter;
   const unknown = list.update(changed).filter((event) => isSeen === null || event.seen === isSeen);
   list.wait(unknown);

@@ -277,7 +277,7 @@ def test_news_begin_at_the_answer_before(client: FlaskClient, events: EventManag
 def test_an_empty_log_has_a_mark_for_news(client: FlaskClient) -> None:
     as_of = client.get("/api/events").get_json()["as_of"]
     answer = client.get(f"/api/events/news?after={as_of}")
-    assert answer.get_json() == {"events": [], "as_of": as_of, "has_more": False}
+    assert answer.get_json() == {"events": [], "gone": [], "as_of": as_of, "has_more": False}
 
 
 def test_an_unknown_event_is_not_found(client: FlaskClient) -> None:

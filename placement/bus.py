@@ -1,0 +1,124 @@
+"""News between nodes: "the cameras changed", "the accounts changed". A topic has no content; a receiver reads again.
+
+On PostgreSQL a node listens to NOTIFY on a connection of its own. Otherwise it reads counters twice a second.
+A callback may be called without a change: a node that was disconnected may have missed news.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Mapping
+from enum import StrEnum
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.backoff import growing_wait_s
+from core.errors import AppError
+from database import Database
+from tables import ChangeRow
+
+log = logging.getLogger(__name__)
+
+_POLL_S = 0.5
+_CHANNEL = "viewer_changes"
+_LONGEST_RETRY_S = 5.0
+_STOP_S = 5.0
+
+
+class Topic(StrEnum):
+    """What has changed."""
+
+    PLACEMENT = "placement"
+    CAMERAS = "cameras"
+    ACCOUNTS = "accounts"
+    STATES = "states"
+
+
+class ChangeBus:
+    """Calls subscribers after a change on any node, this one included, in a thread of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._subscribers: dict[Topic, list[Callable[[], None]]] = {topic: [] for topic in Topic}
+        self._is_stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def subscribe(self, topic: Topic, callback: Callable[[], None]) -> None:
+        """Call `callback()` after each change of the topic; also once after start(), and after each reconnection."""
+        self._subscribers[topic].append(callback)
+
+    def publish(self, topic: Topic) -> None:
+        """Tell all nodes of a change. If the database cannot be reached, only log: the nodes also look regularly."""
+        try:
+            with self._database.write() as session:
+                if self._database.dialect.can_notify:
+                    session.execute(select(func.pg_notify(_CHANNEL, topic)))
+                    return
+                counted = session.execute(
+                    update(ChangeRow).where(ChangeRow.topic == topic).values(number=ChangeRow.number + 1)
+                )
+                if not getattr(counted, "rowcount", 0):
+                    session.add(ChangeRow(topic=topic, number=1))
+        except AppError as error:
+            log.warning("the other nodes do not hear that %s changed: %s", topic, error)
+
+    def start(self) -> None:
+        if self._thread is None:
+            self._is_stopping.clear()
+            self._thread = threading.Thread(target=self._work, name="changes", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread. May be called twice."""
+        self._is_stopping.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(_STOP_S)
+
+    def _work(self) -> None:
+        failures = 0
+        while not self._is_stopping.is_set():
+            try:
+                if self._database.dialect.can_notify:
+                    self._listen()
+                else:
+                    self._poll()
+                failures = 0
+            except (AppError, SQLAlchemyError, OSError) as error:
+                failures += 1
+                log.warning("this node does not hear changes of others: %s", error)
+            except Exception:
+                failures += 1
+                log.exception("the news of other nodes failed")
+            self._is_stopping.wait(growing_wait_s(failures, first_s=_POLL_S, longest_s=_LONGEST_RETRY_S))
+
+    def _poll(self) -> None:
+        """Report changes until stop(). Raise an error if the database is lost."""
+        known = self._numbers()
+        self._report(Topic)
+        while not self._is_stopping.wait(_POLL_S):
+            numbers = self._numbers()
+            self._report([topic for topic in Topic if numbers.get(topic) != known.get(topic)])
+            known = numbers
+
+    def _numbers(self) -> Mapping[str, int]:
+        with self._database.read() as session:
+            return dict(session.execute(select(ChangeRow.topic, ChangeRow.number)).all())
+
+    def _listen(self) -> None:
+        """Report changes until stop(). Raise an error if the database is lost."""
+        with self._database.listening(_CHANNEL) as listener:
+            self._report(Topic)
+            while not self._is_stopping.is_set():
+                heard = listener.heard(_POLL_S)
+                self._report([topic for topic in Topic if topic in heard])
+
+    def _report(self, topics: Collection[Topic] | type[Topic]) -> None:
+        for topic in topics:
+            for callback in self._subscribers[topic]:
+                try:
+                    callback()
+                except Exception:
+                    log.exception("a subscriber of %s failed", topic)

@@ -1,0 +1,97 @@
+"""The parts of this process that talk to other nodes: leases, news, and states of cameras.
+
+`wiring.py` builds a LocalNode only if NODE_NAME is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from core.clock import Clock
+from core.settings import Settings
+from database import Database
+from placement.bus import ChangeBus, Topic
+from placement.incarnation import Incarnation
+from placement.leases import LeasePlacement, Watched
+from placement.pulse import Responsive
+from placement.records import NodeIdentity
+from placement.states import Cameras, CameraStates
+from placement.store import NodeStore
+
+_PATIENCE_SHARE = 1 / 3  # of the lease: the longest wait for the database. A second try must fit before the fence.
+
+
+class NodeCameras(Cameras, Protocol):
+    """What the node needs of its cameras (OnvifManager)."""
+
+    def on_gained(self, callback: Callable[[int], None]) -> None: ...
+
+    def on_closed(self, callback: Callable[[int], None]) -> None: ...
+
+
+class Logins(Protocol):
+    """What the node needs of the accounts (AccountManager)."""
+
+    def on_ended(self, callback: Callable[[frozenset[str]], None]) -> None: ...
+
+    def report_ended_elsewhere(self) -> None: ...
+
+
+class LocalNode:
+    """This process as one of several nodes. Call the `follow_` methods before start()."""
+
+    def __init__(
+        self, database: Database, settings: Settings, clock: Clock, vitals: Collection[Responsive], version: str
+    ) -> None:
+        self._database = database.apart(_PATIENCE_SHARE * settings.node_lease_s)
+        self._clock = clock
+        self.bus = ChangeBus(self._database)
+        self.placement = LeasePlacement(
+            NodeStore(self._database, clock),
+            NodeIdentity(
+                name=settings.node_name,
+                address=settings.address_of_node,
+                lease_s=settings.node_lease_s,
+                site=settings.site,
+                capacity=settings.node_capacity,
+                version=version,
+            ),
+            clock,
+            self.bus,
+            Incarnation(settings.data_dir),
+            vitals,
+        )
+        self._states: CameraStates | None = None
+
+    def follow_cameras(self, cameras: NodeCameras, watched: Watched) -> None:
+        """Exchange states and refused passwords of `cameras`; spare those that users watch when cameras move."""
+        self.placement.spare_watched(watched)
+        self._states = CameraStates(self._database, self._clock, self.placement, cameras, self.bus)
+        cameras.on_gained(self._states.adopt_camera)
+        cameras.on_closed(self._states.release_camera)
+
+    def follow_logins(self, logins: Logins) -> None:
+        """Tell other nodes of ended logins, and look for those that have ended there."""
+        logins.on_ended(lambda _: self.bus.publish(Topic.ACCOUNTS))
+        self.bus.subscribe(Topic.ACCOUNTS, logins.report_ended_elsewhere)
+
+    def start(self) -> None:
+        """Join the other nodes. Raise StartRefused if a living node has this name, or the database cannot be used."""
+        self._database.open()
+        self.bus.start()
+        try:
+            self.placement.start()
+        except BaseException:
+            self.stop()
+            raise
+        if self._states is not None:
+            self._states.start()
+
+    def stop(self) -> None:
+        """Give all cameras back and leave the other nodes. May be called twice."""
+        self.placement.stop()
+        if self._states is not None:
+            self._states.stop()
+        self.bus.stop()
+        self._database.close()

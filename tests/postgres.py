@@ -27,6 +27,7 @@ from tests.patience import LIMIT_S, until
 PASSWORD = "pässword of the tests/@"
 TEMPLATE = "viewer_template"
 _QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off", "max_connections=100")
+_started: list[subprocess.Popen[Any]] = []  # another process may end a server: its Popen warns if nobody keeps it
 
 
 class PostgresMissing(Exception):
@@ -72,6 +73,7 @@ class PostgresServer:
             self._process = subprocess.Popen(
                 arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, **_user()
             )
+        _started.append(self._process)
         until(self.answers, what="PostgreSQL")
 
     def stop(self) -> None:

@@ -333,6 +333,13 @@ def test_no_constructor_has_more_than_seven_parameters() -> None:
     assert not too_many, f"divide these classes, or group parameters that belong together: {too_many}"
 
 
+def test_each_file_of_tests_has_tests() -> None:
+    """A merge once left two files of tests empty, and nothing failed."""
+    files = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in _tracked("tests/**/test_*.py")}
+    assert len(files) > 300
+    assert [name for name, text in files.items() if "def test_" not in text] == []
+
+
 def test_no_file_is_longer_than_500_lines() -> None:
     long = {
         str(path.relative_to(ROOT)): lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,9 +16,12 @@ from web.api import answers
 from web.api.cameras import channel_list, visible_cameras
 from web.api.export_models import format_names
 from web.fields import parse_id
+from web.routing import live_path
 from web.services import services
 
 blueprint = Blueprint("pages", __name__)
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # the same in an address
 
 
 @blueprint.get("/")
@@ -31,7 +35,9 @@ def cameras() -> str:
 def viewer(camera_id: str) -> str:
     """Live video of one camera's channels."""
     number = _known(camera_id)
-    return render_template("viewer.html", page="viewer", camera_id=number, page_data=_viewer_data(number))
+    data = _viewer_data(number)
+    first = _first_watch(number, data["channels"])
+    return render_template("viewer.html", page="viewer", camera_id=number, page_data=data, first_watch=first)
 
 
 @blueprint.get("/wall")
@@ -149,6 +155,27 @@ def safe_next(target: str) -> str:
 def _viewer_data(camera_id: int) -> dict[str, Any]:
     camera = answers.camera(services().cameras.get_camera(camera_id), current_principal())
     return {"camera": camera.model_dump(), "channels": _channels(camera_id)}
+
+
+def _first_watch(camera_id: int, channels: list[dict[str, Any]]) -> str:
+    """Return the end of the socket's address for the main stream that the viewer page shows first; "" if unsure.
+
+    The page's scripts choose by the same rules (static/js/pages/viewer.js), and leave this stream if they want another.
+    """
+    if live_path() != "/live":  # of several nodes: LiveSockets chooses the ids of watches itself
+        return ""
+    asked = request.args.get("channel", "")
+    in_order = sorted(channels, key=lambda it: (it["position"], it["channel"]))
+    shown = [it for it in in_order if str(it["channel"]) == asked] or [
+        it for it in in_order if not it["hidden"] and not it["problem"]
+    ]
+    if not shown or shown[0]["problem"]:
+        return ""
+    main = next((it for it in shown[0]["profiles"] if it["role"] == "main"), None)
+    if main is None or (main["video"] or {}).get("codec") != "h264":  # all browsers decode H.264
+        return ""
+    token = main["profile_token"]
+    return f"{camera_id}/{token}" if _PLAIN.fullmatch(token) else ""
 
 
 def _wall_data() -> list[dict[str, Any]]:

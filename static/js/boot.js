@@ -1,6 +1,7 @@
 // @ts-check
 // Runs before the first paint: sets the colours that the user chose, or the system's, and opens what a live page needs
 // while the page is still parsed: its socket, which LiveSocket takes over, and the decoder's worker, for DecoderWorker.
+// The viewer page's socket watches the main stream from the start (`data-first`), unless the user wants another one.
 'use strict';
 (() => {
   /** @param {string} key */
@@ -13,12 +14,25 @@
   };
   const chosen = stored('theme');
   if (chosen === 'dark' || chosen === 'light') document.documentElement.dataset.theme = chosen;
-  const { live, decoder } = /** @type {HTMLScriptElement} */ (document.currentScript).dataset;
-  const scope = /** @type {{openedSocket?: WebSocket, startedDecoder?: Worker}} */ (window);
+  const { live, first, decoder } = /** @type {HTMLScriptElement} */ (document.currentScript).dataset;
+  const scope = /** @type {{openedSocket?: import('./lib/live-socket.js').OpenedSocket, startedDecoder?: Worker}} */ (window);
+  const wantsMainStream = () => {
+    const query = new URLSearchParams(location.search);
+    const { connection } = /** @type {{connection?: {saveData?: boolean, type?: string}}} */ (navigator);
+    if (connection?.saveData || connection?.type === 'cellular' || stored('sound') === 'on') return false;
+    if (['view', 'way', 'convert'].some((name) => query.has(name))) return false;
+    return ['main', 'auto'].includes(query.get('quality') ?? stored('quality-choice') ?? 'auto');
+  };
   if (live && ('MediaSource' in window || 'ManagedMediaSource' in window)) {
-    const url = new URL(live, location.href);
+    const watched = first && wantsMainStream() ? first : null;
+    const url = new URL(watched ? `${live}/${watched}` : live, location.href);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-    scope.openedSocket = new WebSocket(url.href);
+    const socket = new WebSocket(url.href);
+    socket.binaryType = 'arraybuffer';
+    /** @type {(string|ArrayBuffer)[]} */
+    const early = [];
+    socket.onmessage = ({ data }) => early.push(data);
+    scope.openedSocket = { socket, first: watched, early };
   }
   if (decoder && 'VideoDecoder' in window && stored('decoder') !== 'mse') {
     try {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, WebSocket, expect
 
 from tests.browser.pictures import wait_playing
 from tests.browser.watching import Open, answer_requests, settled_on, until_on
@@ -146,6 +147,49 @@ def test_the_viewer_page_loads_few_files_before_its_first_picture(running: str, 
     assert all(path.startswith("/static/built/") for path in files), files
     # The abilities of the camera's head follow the picture.
     assert not [url for url in requested if "/api/" in url and not url.endswith("/ptz") and "/snapshot" not in url]
+
+
+class Sockets:
+    """The sockets that a page opens, and the ids of the watches that its scripts request and leave."""
+
+    def __init__(self, page: Page) -> None:
+        self.paths: list[str] = []
+        self.requested: list[tuple[str, int]] = []
+        page.on("websocket", self._hear)
+
+    def _hear(self, socket: WebSocket) -> None:
+        self.paths.append(urlsplit(socket.url).path)
+        socket.on("framesent", self._note)
+
+    def _note(self, text: str | bytes) -> None:
+        message = json.loads(text)
+        if message["type"] in ("watch", "leave"):
+            self.requested.append((message["type"], message["id"]))
+
+
+def test_the_main_stream_comes_before_the_pages_scripts_request_it(
+    app: App, camera_id: int, running: str, open_page: Open
+) -> None:
+    page = open_page("about:blank").page
+    sockets = Sockets(page)
+    page.goto(running)
+    wait_playing(page)
+    [path] = sockets.paths
+    profiles = app.call("GET", f"/api/cameras/{camera_id}/profiles")["channels"][0]["profiles"]
+    assert path == f"/live/{camera_id}/{profiles[0]['profile_token']}"
+    assert sockets.requested == []
+    page.get_by_role("group", name="Quality").get_by_role("button", name="Sub").click()
+    until_on(page, lambda: ("leave", 0) in sockets.requested)
+    wait_playing(page)
+    assert len(sockets.paths) == 1, "one socket serves all streams of a page"
+
+
+def test_a_page_of_another_quality_requests_its_stream_itself(running: str, open_page: Open) -> None:
+    page = open_page("about:blank").page
+    sockets = Sockets(page)
+    page.goto(running.replace("quality=main", "quality=sub"))
+    wait_playing(page)
+    assert (sockets.paths, sockets.requested) == (["/live"], [("watch", 1)])
 
 
 @pytest.mark.usefixtures("built")

@@ -6,6 +6,7 @@ export class Wire extends EventTarget {
   static made = [];
   readyState = 0;
   binaryType = '';
+  onmessage = null;
   answersClock = true;
   /** @type {any[]} */
   sent = [];

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 
 from core.access import Role, Scope
+from core.records import Channel, Problem, ProfileRole, VideoFormat
+from tests.web.stand_in_cameras import StandInCameras
 from tests.web.web_harness import WebHarness
 
 
@@ -21,6 +26,52 @@ def test_the_viewer_page_contains_its_camera_and_channels(client: FlaskClient, c
     data = page_data(client.get(f"/viewer/{camera.id}").get_data(as_text=True))
     assert data["camera"] == client.get(f"/api/cameras/{camera.id}").get_json()
     assert data["channels"] == client.get(f"/api/cameras/{camera.id}/profiles").get_json()["channels"]
+
+
+def first_watch(client: FlaskClient, path: str) -> str | None:
+    """Return what the page's socket watches from the start."""
+    found = re.search(r'<script data-live="/live"(?: data-first="(.*?)")?', client.get(path).get_data(as_text=True))
+    assert found is not None
+    return found[1]
+
+
+def test_the_viewer_page_names_the_stream_that_it_probably_shows(
+    client: FlaskClient, cameras: StandInCameras, camera: Any
+) -> None:
+    channels = cameras.channel_lists[camera.id]
+    channels[:] = [with_main(one, role=ProfileRole.MAIN) for one in channels]
+    path = f"/viewer/{camera.id}"
+    assert first_watch(client, path) == f"{camera.id}/MediaProfile00000"
+    assert first_watch(client, f"{path}?channel=2") == f"{camera.id}/MediaProfile00100"
+    assert first_watch(client, f"{path}?channel=99") == f"{camera.id}/MediaProfile00000", "as the page chooses"
+    client.patch(f"/api/cameras/{camera.id}/channels/1", json={"hidden": True})
+    assert first_watch(client, path) == f"{camera.id}/MediaProfile00100"
+    assert first_watch(client, "/wall") is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda it: replace(it, problem=Problem("camera_no_signal", "This channel has no signal.")),
+        lambda it: replace(it, profiles=it.profiles[1:]),
+        lambda it: with_main(it, video=None),
+        lambda it: with_main(it, video=VideoFormat("hevc", 1920, 1080)),
+        lambda it: with_main(it, profile_token="Profile/1"),
+        lambda it: with_main(it, profile_token='"><script>'),
+    ],
+    ids=["no signal", "no main stream", "unknown codec", "hevc", "odd token", "hostile token"],
+)
+def test_the_viewer_page_names_no_stream_that_may_not_play(
+    client: FlaskClient, cameras: StandInCameras, camera: Any, change: Callable[[Channel], Channel]
+) -> None:
+    channels = cameras.channel_lists[camera.id]
+    channels[0] = change(with_main(channels[0], role=ProfileRole.MAIN))
+    assert first_watch(client, f"/viewer/{camera.id}?channel=1") is None
+
+
+def with_main(channel: Channel, **changes: Any) -> Channel:
+    main, *others = channel.profiles
+    return replace(channel, profiles=(replace(main, **changes), *others))
 
 
 def test_the_wall_contains_all_cameras(client: FlaskClient) -> None:

@@ -16,6 +16,7 @@ import pytest
 from accounts.audit import AUDIT_FILE
 from core.access import Role, Scope
 from core.clock import SystemClock
+from core.records import ProfileRole
 from core.settings import Settings
 from database import Database
 from exports.records import ExportDraft, ExportRange
@@ -24,6 +25,7 @@ from placement.alone import Alone
 from tests.events.logged import stored_camera
 from tests.placement.fake import HERE, THERE, FakePlacement
 from tests.web.conftest import settings_in
+from tests.web.stand_in_cameras import StandInCameras
 from tests.web.web_harness import BODIES, RANGE, ApiClient, WebHarness, request_rule, routes
 
 NOW = SystemClock().now_utc()
@@ -200,6 +202,14 @@ def test_pages_open_their_socket_at_the_owner_of_their_camera(admin: ApiClient) 
     page = {"Accept": "text/html"}
     assert f'data-live="/live?place={HERE.place}"' in through(admin, page).request("GET", "/viewer/1").text
     assert f'data-live="/live?place={HERE.place}"' in through(admin, page).request("GET", "/wall").text
+
+
+def test_a_socket_of_several_nodes_watches_no_stream_by_its_address(admin: ApiClient, cameras: StandInCameras) -> None:
+    """LiveSockets chooses the ids of watches itself."""
+    channels = cameras.channel_lists[1]
+    main, *others = channels[0].profiles
+    channels[0] = replace(channels[0], profiles=(replace(main, role=ProfileRole.MAIN), *others))
+    assert 'data-first="' not in through(admin, {"Accept": "text/html"}).request("GET", "/viewer/1").text
 
 
 class TestAlone:

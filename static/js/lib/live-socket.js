@@ -40,8 +40,11 @@ import { SocketClock } from './socket-clock.js';
  *   onMoved?: () => void,
  * }} SocketListener `onMoved`: another server has the camera now, and the watch has ended. `onLink`: the connection was lost, or is back. After a reconnect the server starts with an init
  *   section; for a replay it reports in `watching` if the start of the run was missed
+ * @typedef {{socket: WebSocket, first: string|null, early: (string|ArrayBuffer)[]}} OpenedSocket a socket that boot.js has
+ *   opened; `first`: camera id and media profile (`1/Profile_1`) that it watches as id 0, by its address; `early`: its
+ *   messages so far
  * @typedef {{url: string, WebSocket?: typeof WebSocket, onLoginEnded?: () => void, random?: () => number,
- *   opened?: WebSocket|null}} SocketOptions `opened`: a socket that was opened before; it is closed unless a watch begins soon
+ *   opened?: OpenedSocket|null}} SocketOptions `opened`: it is closed unless a watch begins soon
  */
 
 const HEAD_BYTES = 20;
@@ -53,6 +56,8 @@ const CLOCK_FIRST_MS = 400;
 const CLOCK_STEP_MS = 250;
 const OPEN_WITHIN_MS = 5000;
 const PREOPENED_KEPT_MS = 5000;
+/** Id of the watch that a socket's address names. */
+const FIRST_ID = 0;
 /** WebSocket.OPEN */
 const OPEN = 1;
 const WAKE_WITHIN_MS = 1500;
@@ -68,7 +73,7 @@ export class LiveSocket {
   #random;
   /** @type {WebSocket|null} */
   #socket = null;
-  /** @type {WebSocket|null} */
+  /** @type {OpenedSocket|null} */
   #preopened = null;
   #isUp = false;
   #wasEverUp = false;
@@ -95,7 +100,7 @@ export class LiveSocket {
   /** @param {SocketOptions} options */
   constructor({ url, WebSocket: Kind = globalThis.WebSocket, onLoginEnded = () => {}, random = Math.random, opened = null }) {
     this.#preopened = opened;
-    if (opened) setTimeout(() => this.#takePreopened()?.close(), PREOPENED_KEPT_MS);
+    if (opened) setTimeout(() => this.#takePreopened()?.socket.close(), PREOPENED_KEPT_MS);
     this.#url = url;
     this.#WebSocket = Kind;
     this.#onLoginEnded = onLoginEnded;
@@ -118,7 +123,7 @@ export class LiveSocket {
    *   its unsent messages, so that the new one does not wait behind them. `id`: of the watch, if the caller gives the ids
    * @returns {number} the id for `leave()`
    */
-  watch(source, listener, { insteadOf, id = this.#newId() } = {}) {
+  watch(source, listener, { insteadOf, id = this.#isPreopenedFor(source) ? FIRST_ID : this.#newId() } = {}) {
     const isReplacement = insteadOf !== undefined && this.#watches.delete(insteadOf);
     if (isReplacement) this.link.forgetWatch(insteadOf);
     this.#watches.set(id, { source, listener, init: null, hasMedia: false });
@@ -128,9 +133,15 @@ export class LiveSocket {
   }
 
   #newId() {
-    this.#lastId = (this.#lastId % 65_535) + 1;
-    while (this.#watches.has(this.#lastId)) this.#lastId = (this.#lastId % 65_535) + 1;
+    do this.#lastId = (this.#lastId % 65_535) + 1;
+    while (this.#watches.has(this.#lastId));
     return this.#lastId;
+  }
+
+  /** True if the socket that was opened before watches this already. @param {LiveWatchRequest|ReplayWatchRequest} source */
+  #isPreopenedFor(source) {
+    if (!this.#preopened || 'streamId' in source || source.audio || source.fresh || source.keyFramesOnly || source.isSmall) return false;
+    return this.#preopened.first === `${source.cameraId}/${source.profileToken}`;
   }
 
   /** Return the socket for a camera: this one for all, where LiveSockets has several. @param {number} [_cameraId] @returns {LiveSocket} */
@@ -187,13 +198,15 @@ export class LiveSocket {
       this.#reopening = null;
     }
     if (this.#socket) return;
-    const socket = this.#takePreopened() ?? new this.#WebSocket(this.#url);
+    const opened = this.#takePreopened();
+    const socket = opened?.socket ?? new this.#WebSocket(this.#url);
     socket.binaryType = 'arraybuffer';
+    socket.onmessage = null;
     this.#socket = socket;
     const patience = setTimeout(() => socket === this.#socket && !this.#isUp && this.#lost(socket, 0), OPEN_WITHIN_MS);
     const open = () => {
       clearTimeout(patience);
-      if (socket === this.#socket && !this.#isUp) this.#opened();
+      if (socket === this.#socket && !this.#isUp) this.#opened(opened);
     };
     if (socket.readyState === OPEN) queueMicrotask(open);
     else socket.addEventListener('open', open);
@@ -206,12 +219,13 @@ export class LiveSocket {
 
   /** Return the socket that was opened before if it still works; null for a second call. */
   #takePreopened() {
-    const socket = this.#preopened;
+    const opened = this.#preopened;
     this.#preopened = null;
-    return socket && socket.readyState <= OPEN ? socket : null;
+    return opened && opened.socket.readyState <= OPEN ? opened : null;
   }
 
-  #opened() {
+  /** @param {OpenedSocket|null} opened */
+  #opened(opened) {
     this.#isUp = this.#wasEverUp = true;
     this.failures = 0;
     this.#receivedMs = performance.now();
@@ -221,8 +235,11 @@ export class LiveSocket {
     this.#askClock();
     setTimeout(() => this.#isUp && this.#askClock(), CLOCK_FIRST_MS);
     this.#ticking ??= setInterval(() => this.#tick(), 1000);
-    for (const id of this.#watches.keys()) this.#ask(id);
+    const first = opened?.first ? FIRST_ID : null;
+    if (first !== null && !this.#watches.has(first)) this.#send({ type: 'leave', id: first });
+    for (const id of this.#watches.keys()) if (id !== first) this.#ask(id);
     for (const { listener } of this.#watches.values()) listener.onLink(true);
+    for (const data of opened?.early ?? []) this.#take(data);
   }
 
   /** @param {WebSocket} socket @param {number} code */

@@ -9,7 +9,7 @@ import { liveUrl, toLogin } from './page.js';
  * Return the page's socket, or null if this browser has no MediaSource.
  *
  * @param {import('../lib/api.js').Api} api
- * @param {WebSocket|null} [opened] the socket that boot.js has opened
+ * @param {import('../lib/live-socket.js').OpenedSocket|null} [opened] the socket that boot.js has opened
  * @returns {import('../lib/live-sockets.js').PageSocket|null}
  */
 export function pageSocket(api, opened = null) {

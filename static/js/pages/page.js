@@ -95,9 +95,13 @@ export function showToast(text, tone = 'good') {
   if (area instanceof ToastArea) area.show(text, { tone });
 }
 
-/** Return the socket that boot.js has opened; null if there is none, or for a second call. @returns {WebSocket|null} */
+/**
+ * Return the socket that boot.js has opened; null if there is none, or for a second call.
+ *
+ * @returns {import('../lib/live-socket.js').OpenedSocket|null}
+ */
 export function openedSocket() {
-  const scope = /** @type {{openedSocket?: WebSocket}} */ (window);
+  const scope = /** @type {{openedSocket?: import('../lib/live-socket.js').OpenedSocket}} */ (window);
   const socket = scope.openedSocket ?? null;
   delete scope.openedSocket;
   return socket;

@@ -164,7 +164,9 @@ node-tests:
 test-python: install-dev ## all Python tests, those in Chromium included
 	$(BIN)/pytest -q $(PARALLEL) -m 'not stress' --durations=15
 
+# Soaks write gigabytes, and their files are to be on a real disk.
 .PHONY: stress
+stress: export TMPDIR ?= /tmp
 stress: install-dev detector ## up to three hours: loads, power cuts, soaks of SOAK_MINUTES=30 each; T=path: one file or folder
 	@tools/system-packages.sh stress
 	$(BIN)/pytest -q -m stress --timeout=3600 -s $(T)

@@ -11,7 +11,7 @@ from core.access import LOCAL
 from core.records import CameraStatus
 from exports.records import ExportDraft, ExportRange
 from searches.records import SearchDraft, SearchKind
-from tests.patience import promised, until
+from tests.patience import promised, settled, until
 from tests.placement.growth import entries, files, threads
 from tests.placement.moved_app import MovedApp, connections, last_hour, subscriptions
 from tests.simulator.process import Makes, Simulator
@@ -82,25 +82,33 @@ MOVES = 30
 _WARM_UP = 3
 
 
-def move(moved: MovedApp, recorder: Simulator, camera_id: int) -> None:
-    """Take the camera away while it is watched, and give it back until it is connected."""
-    moved.watch(camera_id, 1)
+def take(moved: MovedApp, recorder: Simulator, camera_id: int) -> None:
     moved.placement.take(camera_id)
     until(lambda: connections(recorder) + subscriptions(recorder) == 0, what="a device without sessions")
+
+
+def give(moved: MovedApp, camera_id: int) -> None:
     moved.placement.give(camera_id)
     moved.wait_online(camera_id)
 
 
 def check_moves_leave_nothing(moved: MovedApp, recorder: Simulator, camera_id: int, times: int) -> None:
+    """Compare what the app holds while the camera is away, before and after moves of the watched camera."""
     for _ in range(_WARM_UP):
-        move(moved, recorder, camera_id)
-    before = threads(), files(), entries(moved.app)
+        moved.watch(camera_id, 1)
+        take(moved, recorder, camera_id)
+        give(moved, camera_id)
+    take(moved, recorder, camera_id)
+    before = settled(lambda: (threads(), files())), entries(moved.app)
     for _ in range(times):
-        move(moved, recorder, camera_id)
+        give(moved, camera_id)
+        moved.watch(camera_id, 1)
+        take(moved, recorder, camera_id)
+    until(lambda: threads() <= before[0][0] + 2, what="no more threads than before")
+    until(lambda: files() <= before[0][1] + 2, what="no more open files than before")
+    until(lambda: entries(moved.app) < before[1] + times, what="no more entries than before")
+    give(moved, camera_id)
     until(lambda: subscriptions(recorder) == 1, what="a subscription")
-    until(lambda: threads() <= before[0] + 2, what="no more threads than before")
-    until(lambda: files() <= before[1] + 2, what="no more open files than before")
-    until(lambda: entries(moved.app) < before[2] + times, what="no more entries than before")
 
 
 def test_moves_leave_no_threads_files_or_entries(moved: MovedApp, recorder: Simulator, camera_id: int) -> None:

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 class TableReader:
     """Compares the tables with the registry. The database is the truth for what users enter.
 
-    What a device says of itself is newer in the memory of the camera's owner, and comes from the tables elsewhere.
+    Knowledge of the device is newer in the memory of the camera's owner; other processes take it from the tables.
     """
 
     def __init__(

@@ -196,6 +196,10 @@ detector: install ## the optional detector of persons, vehicles and animals: 300
 	@rm -rf $(CONVERTING)
 	@$(BIN)/python tools/install_progress.py sum $(INSTALLED)
 
+.PHONY: cluster
+cluster: install-dev ## PostgreSQL, nginx and three nodes on this machine with pretend recorders, to try several nodes
+	@$(BIN)/python -m tools.cluster $(CLUSTER)
+
 .PHONY: certificate
 certificate: install ## a self-signed certificate for HTTPS in data/tls; NAMES="nas.local 192.168.1.5"
 	@$(BIN)/python tools/certificate.py data/tls $(NAMES)

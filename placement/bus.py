@@ -43,6 +43,7 @@ class ChangeBus:
         self._database = database
         self._subscribers: dict[Topic, list[Callable[[], None]]] = {topic: [] for topic in Topic}
         self._is_stopping = threading.Event()
+        self._failures = 0  # in a row
         self._thread: threading.Thread | None = None
 
     def subscribe(self, topic: Topic, callback: Callable[[], None]) -> None:
@@ -78,26 +79,24 @@ class ChangeBus:
             thread.join(_STOP_S)
 
     def _work(self) -> None:
-        failures = 0
         while not self._is_stopping.is_set():
             try:
                 if self._database.dialect.can_notify:
                     self._listen()
                 else:
                     self._poll()
-                failures = 0
             except (AppError, SQLAlchemyError, OSError) as error:
-                failures += 1
-                log.warning("this node does not hear changes of others: %s", error)
+                log.warning("this node did not hear changes of others, and looks again: %s", error)
             except Exception:
-                failures += 1
                 log.exception("the news of other nodes failed")
-            self._is_stopping.wait(growing_wait_s(failures, first_s=_POLL_S, longest_s=_LONGEST_RETRY_S))
+            self._failures += 1
+            self._is_stopping.wait(growing_wait_s(self._failures, first_s=_POLL_S, longest_s=_LONGEST_RETRY_S))
 
     def _poll(self) -> None:
         """Report changes until stop(). Raise an error if the database is lost."""
         known = self._numbers()
         self._report(Topic)
+        self._failures = 0
         while not self._is_stopping.wait(_POLL_S):
             numbers = self._numbers()
             self._report([topic for topic in Topic if numbers.get(topic) != known.get(topic)])
@@ -111,14 +110,21 @@ class ChangeBus:
         """Report changes until stop(). Raise an error if the database is lost."""
         with self._database.listening(_CHANNEL) as listener:
             self._report(Topic)
+            self._failures = 0
             while not self._is_stopping.is_set():
                 heard = listener.heard(_POLL_S)
                 self._report([topic for topic in Topic if topic in heard])
 
     def _report(self, topics: Collection[Topic] | type[Topic]) -> None:
+        """Call the subscribers of the topics. Raise Unavailable if one of them could not read the database."""
+        unread: AppError | None = None
         for topic in topics:
             for callback in self._subscribers[topic]:
                 try:
                     callback()
+                except AppError as error:
+                    unread = error
                 except Exception:
                     log.exception("a subscriber of %s failed", topic)
+        if unread is not None:
+            raise unread

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Protocol
 
 from core.clock import Clock
@@ -28,6 +29,10 @@ class NodeCameras(Cameras, Protocol):
     def on_gained(self, callback: Callable[[int], None]) -> None: ...
 
     def on_closed(self, callback: Callable[[int], None]) -> None: ...
+
+    def on_edited(self, callback: Callable[[], None]) -> None: ...
+
+    def read_again(self) -> None: ...
 
 
 class Logins(Protocol):
@@ -70,6 +75,8 @@ class LocalNode:
         self._states = CameraStates(self._database, self._clock, self.placement, cameras, self.bus)
         cameras.on_gained(self._states.adopt_camera)
         cameras.on_closed(self._states.release_camera)
+        cameras.on_edited(partial(self.bus.publish, Topic.CAMERAS))
+        self.bus.subscribe(Topic.CAMERAS, cameras.read_again)
 
     def follow_logins(self, logins: Logins) -> None:
         """Tell other nodes of ended logins, and look for those that have ended there."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import Unavailable
 from database import Database
 from placement.bus import ChangeBus, Topic
 from tests.patience import until
@@ -56,6 +57,20 @@ def test_a_failing_subscriber_does_not_keep_news_from_others(buses: tuple[Change
     has_heard.clear()
     here.publish(Topic.CAMERAS)
     until(has_heard.is_set)
+
+
+def test_a_subscriber_without_the_database_is_called_again(buses: tuple[ChangeBus, ChangeBus]) -> None:
+    _, there = buses
+    calls: list[int] = []
+
+    def read() -> None:
+        calls.append(len(calls))
+        if len(calls) == 1:
+            raise Unavailable("The database was locked for too long.")
+
+    there.subscribe(Topic.CAMERAS, read)
+    there.start()
+    until(lambda: len(calls) > 1, within_s=10)
 
 
 def test_changes_during_an_outage_are_reported_after_it(tmp_path: Path, database_engine: str) -> None:

@@ -44,6 +44,8 @@ class ChangeBus:
         self._subscribers: dict[Topic, list[Callable[[], None]]] = {topic: [] for topic in Topic}
         self._is_stopping = threading.Event()
         self._failures = 0  # in a row
+        self._lock = threading.Lock()
+        self._unsent: set[Topic] = set()
         self._thread: threading.Thread | None = None
 
     def subscribe(self, topic: Topic, callback: Callable[[], None]) -> None:
@@ -51,19 +53,36 @@ class ChangeBus:
         self._subscribers[topic].append(callback)
 
     def publish(self, topic: Topic) -> None:
-        """Tell all nodes of a change. If the database cannot be reached, only log: the nodes also look regularly."""
+        """Tell all nodes of a change. If the database cannot be reached, the thread does so later."""
         try:
-            with self._database.write() as session:
-                if self._database.dialect.can_notify:
-                    session.execute(select(func.pg_notify(_CHANNEL, topic)))
-                    return
-                counted = session.execute(
-                    update(ChangeRow).where(ChangeRow.topic == topic).values(number=ChangeRow.number + 1)
-                )
-                if not getattr(counted, "rowcount", 0):
-                    session.add(ChangeRow(topic=topic, number=1))
+            self._send(topic)
         except AppError as error:
-            log.warning("the other nodes do not hear that %s changed: %s", topic, error)
+            log.warning("the other nodes hear later that %s changed: %s", topic, error)
+            with self._lock:
+                self._unsent.add(topic)
+
+    def _send(self, topic: Topic) -> None:
+        with self._database.write() as session:
+            if self._database.dialect.can_notify:
+                session.execute(select(func.pg_notify(_CHANNEL, topic)))
+                return
+            counted = session.execute(
+                update(ChangeRow).where(ChangeRow.topic == topic).values(number=ChangeRow.number + 1)
+            )
+            if not getattr(counted, "rowcount", 0):
+                session.add(ChangeRow(topic=topic, number=1))
+
+    def _send_again(self) -> None:
+        """Publish what could not be published. Raise Unavailable if it still cannot."""
+        with self._lock:
+            unsent, self._unsent = self._unsent, set()
+        for topic in sorted(unsent):
+            try:
+                self._send(topic)
+            except AppError:
+                with self._lock:
+                    self._unsent |= unsent
+                raise
 
     def start(self) -> None:
         if self._thread is None:
@@ -98,6 +117,7 @@ class ChangeBus:
         self._report(Topic)
         self._failures = 0
         while not self._is_stopping.wait(_POLL_S):
+            self._send_again()
             numbers = self._numbers()
             self._report([topic for topic in Topic if numbers.get(topic) != known.get(topic)])
             known = numbers
@@ -112,6 +132,7 @@ class ChangeBus:
             self._report(Topic)
             self._failures = 0
             while not self._is_stopping.is_set():
+                self._send_again()
                 heard = listener.heard(_POLL_S)
                 self._report([topic for topic in Topic if topic in heard])
 

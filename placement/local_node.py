@@ -24,7 +24,7 @@ _PATIENCE_SHARE = 1 / 3  # of the lease: the longest wait for the database. A se
 
 
 class NodeCameras(Cameras, Protocol):
-    """What the node needs of its cameras (OnvifManager)."""
+    """The cameras of the node (OnvifManager)."""
 
     def on_gained(self, callback: Callable[[int], None]) -> None: ...
 
@@ -36,7 +36,7 @@ class NodeCameras(Cameras, Protocol):
 
 
 class Logins(Protocol):
-    """What the node needs of the accounts (AccountManager)."""
+    """The accounts (AccountManager)."""
 
     def on_ended(self, callback: Callable[[frozenset[str]], None]) -> None: ...
 

@@ -26,6 +26,9 @@ _WORDS: Mapping[EventKind, str] = {
     EventKind.STORAGE: "Storage problem",
 }
 
+_RESTS: Mapping[str, str] = {"came_to_rest": "an object came to rest", "left": "an object left its place"}
+"""The fates of moving objects: the words of the rule of motion that the app itself has seen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -64,12 +67,18 @@ def text_of(event: LoggedEvent, place: Place, zone_time: datetime, *, is_alert_a
     camera = clean(place.camera_name)
     if camera and camera != _where(event, place):
         parts.append(camera)
-    for name in (event.zone, event.rule if event.source is not EventSource.SERVER else ""):
+    for name in (event.zone, _rule_of(event)):
         if (cleaned := clean(name)) and cleaned not in parts:
             parts.append(cleaned)
     if event.severity is Severity.ALERT:
         parts.append("now an alert" if is_alert_again else "alert")
     return clean(" · ".join(parts), MOST_TEXT)
+
+
+def _rule_of(event: LoggedEvent) -> str:
+    if event.source is EventSource.SERVER:
+        return ""
+    return _RESTS.get(event.rule, event.rule) if event.source is EventSource.WATCH else event.rule
 
 
 def _where(event: LoggedEvent, place: Place) -> str:

@@ -1,4 +1,4 @@
-"""When has something moved here? First around events, then one key frame a minute and the neighbours of changes.
+"""When has something moved here? First around events, then about one key frame a minute and the neighbours of changes.
 
 The exhaustive step, a key frame every four seconds, is separate: it may take minutes, and the user decides about it.
 """
@@ -11,8 +11,9 @@ from typing import Protocol
 from searches.hits import FINE_STEP_S, Hits, Look
 from searches.time_line import LookedAt, RecordedStretch, RecordedTime, Stretch, united
 
-COARSE_STEP_S = 60
-QUICK_KEY_FRAMES = 1500
+COARSE_STEP_S = 53
+"""A prime below a minute: with a step of 60 s, what happens each minute or half minute is seen always or never."""
+QUICK_KEY_FRAMES = 1700
 """The most key frames of the steps that begin without an estimate."""
 
 AROUND_EVENTS_S = 10.0
@@ -74,7 +75,7 @@ class MovedSearch:
         return [one for one in self._recorded.inside(left) if one.length_s >= 1.0]
 
     def _coarse_changes(self) -> Iterator[Stretch]:
-        """Yield the minute before and after each coarse key frame with a change."""
+        """Yield the time before and after each coarse key frame with a change."""
         last_s: float | None = None
         for one in self._left():
             is_after_gap = last_s is None or one.start_s - last_s > COARSE_STEP_S + _SAME_SCENE_S

@@ -17,7 +17,6 @@ from core.errors import InvalidRequest, NotFound, Unavailable
 from core.events import ClosedWhy, EventKind, EventSource, LoggedEvent, PictureSubject, Severity
 from database import Database
 from events import log as log_module
-from events.details import EventDetails
 from events.log import MOST_TRIES, EventLog
 from events.log_query import EventQuery, may_see_event
 from tables import EventRow
@@ -278,29 +277,6 @@ def test_a_time_of_day_may_pass_midnight(log: EventLog) -> None:
     assert rules(minute["noon"], minute["noon"] + 1) == {"noon"}
     assert rules(minute["late"], minute["early"] + 1) == {"late", "early"}
     assert rules(None, None) == {"noon", "late", "early"}
-
-
-@pytest.mark.parametrize("hours", [(18, 20), (22, 3), (0, 1), (11, 13), (23, 24), (5, 5)])
-@pytest.mark.parametrize(("first", "last"), [(0, 24), (3, 19), (19, 43), (12, 13), (21, 22)])
-def test_hours_of_a_window_are_all_found(log: EventLog, hours: tuple[int, int], first: int, last: int) -> None:
-    midnight = NOON.astimezone().replace(hour=0)
-    for hour in range(48):
-        log.add(event(start_at=midnight + timedelta(hours=hour, minutes=30)))
-    log.flush()
-    window = EventQuery(start=midnight + timedelta(hours=first), end=midnight + timedelta(hours=last))
-    begins, ends = (60 * hour for hour in hours)
-
-    def is_wanted(hour: int) -> bool:
-        minute = hour % 24 * 60 + 30
-        return begins <= minute < ends if begins < ends else minute >= begins or minute < ends
-
-    wanted = [hour for hour in range(first, last) if is_wanted(hour)]
-    for query in (
-        replace(window, from_minute=begins, until_minute=ends),
-        replace(window, details=(EventDetails(minutes=(begins, ends)),)),
-    ):
-        found = sorted((item.start_at - midnight) // timedelta(hours=1) for item in listed(log, query))
-        assert found == wanted
 
 
 def test_a_limited_user_sees_the_own_channels_and_whole_cameras(log: EventLog) -> None:

@@ -59,3 +59,10 @@ def test_a_text_names_time_camera_zone_and_severity() -> None:
 def test_each_kind_has_words(kind: EventKind) -> None:
     assert words_of(kind)[0].isupper()
     assert "_" not in words_of(kind)
+
+
+def test_the_fate_of_an_object_has_words_if_the_app_itself_saw_it() -> None:
+    seen = event(rule="came_to_rest", source=EventSource.WATCH)
+    assert text_of(seen, Place("Yard", "Gate"), AT).endswith("· an object came to rest")
+    assert text_of(event(rule="left", source=EventSource.WATCH), Place(), AT).endswith("· an object left its place")
+    assert text_of(event(rule="left"), Place(), AT).endswith("· left"), "a rule of a device, which has this name"

@@ -41,7 +41,7 @@ def test_an_hour_is_searched_coarsely_and_then_as_a_whole(searched: SearchHarnes
     assert quick.estimate.key_frames > 600
     assert quick.estimate.size_bytes > 100_000
     assert 0 < quick.estimate.seconds < 600
-    assert len(quick.results) == 1, "the long movement is at a whole minute, the short one between two"
+    assert len(quick.results) == 1, "a coarse key frame has the long movement, and none has the short one"
     assert _is_inside(quick, start_s + 905, start_s + 990)
     until(lambda: searched.sessions() == 0, what="the recorder's session while the user decides")
     searched.searches.go_on(ADMIN, began.id)

@@ -164,7 +164,9 @@ node-tests:
 test-python: install-dev ## all Python tests, those in Chromium included
 	$(BIN)/pytest -q $(PARALLEL) -m 'not stress' --durations=15
 
+# Soaks write gigabytes, and their files are to be on a real disk.
 .PHONY: stress
+stress: export TMPDIR ?= /tmp
 stress: install-dev detector ## up to three hours: loads, power cuts, soaks of SOAK_MINUTES=30 each; T=path: one file or folder
 	@tools/system-packages.sh stress
 	$(BIN)/pytest -q -m stress --timeout=3600 -s $(T)
@@ -193,6 +195,10 @@ detector: install ## the optional detector of persons, vehicles and animals: 300
 		PYTHONPATH=$(CONVERTING) $(BIN)/python -m tools.make_detector $(MODELS); fi
 	@rm -rf $(CONVERTING)
 	@$(BIN)/python tools/install_progress.py sum $(INSTALLED)
+
+.PHONY: cluster
+cluster: install-dev ## PostgreSQL, nginx and three nodes on this machine with pretend recorders, to try several nodes
+	@$(BIN)/python -m tools.cluster $(CLUSTER)
 
 .PHONY: certificate
 certificate: install ## a self-signed certificate for HTTPS in data/tls; NAMES="nas.local 192.168.1.5"

@@ -67,11 +67,12 @@ def _copy_table(reading: Session, writing: Session, table: Table) -> int:
 def _parts(reading: Session, table: Table) -> Iterator[Sequence[Row[tuple[object, ...]]]]:
     """Return the rows in parts: a log of events is larger than the memory should be."""
     statement = select(table).execution_options(yield_per=_ROWS_AT_ONCE)
-    return reading.connection().execute(statement).partitions()
+    with reading.connection().execute(statement) as result:
+        yield from result.partitions()
 
 
 def _with_json_as_text(table: Table) -> Table:
-    """Return the table with the stored text of JSON columns, which is copied as it is, also if nobody can read it."""
+    """Return the table with JSON columns as plain texts: the copy has the stored text, valid or not."""
     columns = [
         Column(column.name, Text() if isinstance(column.type, Json) else column.type) for column in table.columns
     ]

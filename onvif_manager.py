@@ -20,6 +20,7 @@ from cameras.health import make_health_card
 from cameras.media_calls import MediaCalls, recording_zone
 from cameras.ownership import Ownership
 from cameras.pretend_camera import PretendCamera
+from cameras.reading_again import TableReader
 from cameras.records import CameraChange, CameraDraft, CameraView, DiscoveredCamera, HealthCard, TimedSnapshot
 from cameras.refusals import Refusals
 from cameras.registry import Registry
@@ -77,10 +78,15 @@ class OnvifManager:
         self._snapshots = Snapshots(self._registry, self._connector, self._cache, settings, clock)
         self._finder = Finder(self._registry, settings, network)
         self._refusals = Refusals(self._registry, protection.gate)
-        self._ownership = Ownership(self._registry, self._store, self._connector, self._snapshots)
+        self._ownership = Ownership(
+            self._registry, self._store, self._certificate_store, self._connector, self._snapshots
+        )
         self._on_accepted_certificate: list[Callable[[int], None]] = []
         self._editor = CameraEditor(
             self._registry, self._store, self._connector, self._snapshots, self._cache, protection.gate, clock
+        )
+        self._table_reader = TableReader(
+            self._registry, self._store, self._connector, self._editor, self._cache, _as_loaded
         )
         self._pretend = PretendCamera(
             self._registry, self._store, self._connector, self._editor, spawner, settings, clock
@@ -176,6 +182,18 @@ class OnvifManager:
     def on_gained(self, callback: Callable[[int], None]) -> None:
         """Call `callback(camera_id)` after this process became the owner of a camera, before it connects the camera."""
         self._ownership.on_gained.append(callback)
+
+    def on_edited(self, callback: Callable[[], None]) -> None:
+        """Call `callback()` after this process has written what other processes must read by read_again()."""
+        self._store.on_written.append(callback)
+
+    def read_again(self) -> None:
+        """Follow the changes that other processes have made: cameras that were added, edited, removed or renamed.
+
+        The callbacks of on_delete() run in each process, since each has files of its own; those of on_change() run
+        where the camera is connected. Raise Unavailable if the database does not answer.
+        """
+        self._table_reader.read_again()
 
     def owns(self, camera_id: int) -> bool:
         """True if this process may connect the camera."""

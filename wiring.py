@@ -43,6 +43,7 @@ from object_manager import ObjectManager
 from onvif_manager import OnvifManager
 from picture_manager import PictureManager
 from placement.alone import Alone
+from placement.commands import nodes_commands
 from ptz_manager import PtzManager
 from recording_manager import RecordingManager
 from search_manager import SearchManager
@@ -218,6 +219,7 @@ class Application:
         self.web = build_web(services)
         self.web.extensions["application"] = self
         self.web.cli.add_command(users_commands(self.accounts, self.database))
+        self.web.cli.add_command(nodes_commands(self.database, clock))
         self.web.cli.add_command(secrets_commands(settings, self.cameras, self.accounts))
         self.web.cli.add_command(recordings_commands(settings, self.archive))
 

@@ -38,6 +38,13 @@ class CertificateStore:
             pins = [PinnedCertificate(row.host, row.port, row.sha256, row.pinned_at) for row in rows]
         self._certificates.load(pins)
 
+    def read_host(self, host: str) -> None:
+        """Load the pins of a host that another process may have stored. Raise Unavailable."""
+        with self._database.read() as session:
+            rows = session.scalars(select(CertificateRow).where(CertificateRow.host == host)).all()
+            pins = [PinnedCertificate(row.host, row.port, row.sha256, row.pinned_at) for row in rows]
+        self._certificates.load_host(host, pins)
+
     def save(self, host: str) -> None:
         """Store the pins of a host. Only log an error: the pins still hold until the app ends."""
         with self._saving:

@@ -340,6 +340,8 @@ class Connector:
                 self._saved_s[camera_id] = now_s
             if channels_changed:
                 self._store.save_channels(camera_id, channels)
+            if is_news or channels_changed:
+                self._store.tell()
         except AppError as error:
             log.warning("camera %d: the device's data could not be saved (%s)", camera_id, error.detail)
 
@@ -364,6 +366,7 @@ class Connector:
                     existing_id=error.existing_id,
                 ) from error
             self._registry.set_stored(stored.id, lambda now: replace(now, port=port, port_found=True, access=access))
+        self._store.tell()
         return replace(stored, port=port, port_found=True, access=access)
 
     def _fail(self, camera_id: int, generation: int, error: AppError) -> None:

@@ -9,12 +9,13 @@ from dataclasses import replace
 from cameras.addresses import check_credential, check_name
 from cameras.channels import change_channel, order_channels
 from cameras.connecting import Connector
+from cameras.device import Device
 from cameras.drafts import apply_change, parse_address
 from cameras.records import CameraChange, CameraDraft
 from cameras.registry import Registry, credential_of, device_key
 from cameras.snapshot_cache import SnapshotCache
 from cameras.snapshots import Snapshots
-from cameras.store import CameraStore, StoredCamera, StoredChannel
+from cameras.store import CameraStore, LoadedCamera, StoredCamera, StoredChannel
 from cameras.stream_uris import read_stream_uris
 from core.clock import Clock
 from core.errors import Conflict
@@ -119,6 +120,7 @@ class CameraEditor:
                 access=access,
             )
             self._registry.put(stored)
+        self._store.tell()
         return stored.id
 
     def update(self, camera_id: int, change: CameraChange) -> None:
@@ -157,6 +159,7 @@ class CameraEditor:
                     camera_id,
                     lambda now: replace(now, name=stored.name, access=replace(now.access, recording_time_zone=zone)),
                 )
+        self._store.tell()
         if must_connect:
             self._connector.abort(camera_id)
             if device is not None:
@@ -175,6 +178,11 @@ class CameraEditor:
             with self._closing(camera_id):
                 self._store.delete(camera_id)
             device = self._registry.remove(camera_id)
+        self._store.tell()
+        self._forget(camera_id, device)
+        return removed
+
+    def _forget(self, camera_id: int, device: Device | None) -> None:
         self._connector.forget(camera_id)
         self._snapshots.forget(camera_id)
         for callback in self.on_delete:
@@ -182,7 +190,24 @@ class CameraEditor:
         if device is not None:
             device.close()
         self._cache.drop_camera(camera_id)
-        return removed
+
+    def follow_removal(self, camera_id: int) -> None:
+        """Remove a camera from memory that another process has deleted. Its rows are gone; its files here go now."""
+        with self._closing(camera_id):
+            device = self._registry.remove(camera_id)
+        self._forget(camera_id, device)
+
+    def follow_edit(self, row: LoadedCamera) -> None:
+        """Connect a camera again whose address or login another process has changed."""
+        camera_id = row.stored.id
+        with self._closing(camera_id), self._registry.saving:
+            if self._registry.find(camera_id) is None:
+                return
+            device = self._registry.put(row.stored, row.channels, row.replay_abilities)
+        self._connector.abort(camera_id)
+        if device is not None:
+            device.close()
+        self.reconnect(camera_id)
 
     @contextmanager
     def _closing(self, camera_id: int) -> Iterator[None]:
@@ -242,6 +267,7 @@ class CameraEditor:
             channels = change(self._registry.entry(camera_id).channels)
             self._store.save_channels(camera_id, channels)
             self._registry.set_channels(camera_id, channels)
+        self._store.tell()
 
 
 def _place(camera: StoredCamera) -> tuple[object, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
+from cameras.certificates import CertificateStore
 from cameras.connecting import Connector
 from cameras.registry import Registry
 from cameras.snapshots import Snapshots
@@ -18,12 +19,20 @@ log = logging.getLogger(__name__)
 class Ownership:
     """Follows the placement. The lists hold callbacks that take a camera's id; see OnvifManager."""
 
-    def __init__(self, registry: Registry, store: CameraStore, connector: Connector, snapshots: Snapshots) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        store: CameraStore,
+        certificates: CertificateStore,
+        connector: Connector,
+        snapshots: Snapshots,
+    ) -> None:
         self.on_lost: list[CameraCallback] = []
         self.on_closed: list[CameraCallback] = []
         self.on_gained: list[CameraCallback] = []
         self._registry = registry
         self._store = store
+        self._certificates = certificates
         self._connector = connector
         self._snapshots = snapshots
 
@@ -57,6 +66,7 @@ class Ownership:
             with self._registry.saving:
                 loaded = self._store.load_one(camera_id)
                 if loaded is not None:
+                    self._certificates.read_host(loaded.stored.host)
                     device = self._registry.put(loaded.stored, loaded.channels, loaded.replay_abilities)
         except AppError as error:
             log.warning("camera %d: its row cannot be read now (%s)", camera_id, error.code)

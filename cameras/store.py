@@ -7,6 +7,7 @@ that no plain password is ever written to the disk.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -98,6 +99,7 @@ class CameraStore:
         self._database = database
         self._key_file = key_file
         self._opened: Vault | None = None
+        self.on_written: list[Callable[[], None]] = []
 
     def open(self) -> None:
         """Open database and vault. Raise StartRefused, and overwrite nothing, if that is impossible."""
@@ -146,6 +148,19 @@ class CameraStore:
             channels = tuple(_channel(channel) for channel in session.scalars(of_camera))
             abilities = session.get(ReplayAbilitiesRow, camera_id)
             return LoadedCamera(self._camera(row), channels, _abilities(abilities) if abilities else ReplayAbilities())
+
+    def load_all(self) -> list[LoadedCamera]:
+        """Return everything that is stored about all cameras, sorted by id."""
+        abilities = self.replay_abilities()
+        return [
+            LoadedCamera(stored, channels, abilities.get(stored.id, ReplayAbilities()))
+            for stored, channels in self.load()
+        ]
+
+    def tell(self) -> None:
+        """Tell `on_written` that other processes must read the tables again."""
+        for callback in self.on_written:
+            callback()
 
     def add(
         self,

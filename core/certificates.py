@@ -59,6 +59,14 @@ class PinnedCertificates:
         with self._lock:
             self._pins = {(pin.host, pin.port): pin for pin in pins}
 
+    def load_host(self, host: str, pins: Iterable[PinnedCertificate]) -> None:
+        """Take over pins of a host that another process has stored. Pins of other ports stay."""
+        with self._lock:
+            for pin in pins:
+                known = self._pins.get((host, pin.port))
+                if known is None or known.sha256 != pin.sha256:
+                    self._pins[host, pin.port] = pin
+
     def on_change(self, callback: Callable[[str], None]) -> None:
         """Call `callback(host)` after a certificate of the host was pinned. It must not block: clients call `check`
         from an event loop."""

@@ -1,1 +1,1 @@
-"""What the database engines do differently. Only this package names them; `database.Database` uses it."""
+"""The differences between database engines. Only this package names them; `database.Database` uses it."""

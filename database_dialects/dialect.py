@@ -1,4 +1,4 @@
-"""What `database.Database` asks of a database engine."""
+"""The interface of a database engine, for `database.Database`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ USE = "use_of_transaction"  # the execution option that holds a Use
 
 
 class Use(StrEnum):
-    """What a transaction does. One transaction at a time may write or upgrade."""
+    """The purpose of a transaction. One transaction at a time may write or upgrade."""
 
     READ = "read"
     WRITE = "write"
@@ -59,7 +59,7 @@ class DatabaseDialect(Protocol):
         """Return a connection whose transaction begins with the first statement. `READ` sees one consistent state."""
 
     def translated(self, error: exc.DBAPIError) -> AppError:
-        """Return the error for users, and log what they do not see."""
+        """Return the error for users, and write its details into the log."""
 
     def cannot_open(self, error: exc.SQLAlchemyError) -> str:
         """Return the reason, and the remedy, why the schema could not be read or upgraded."""

@@ -276,7 +276,7 @@ def _timeouts(patience_s: float | None) -> _Timeouts:
     if patience_s is not None:
         connect_s = max(2, int(patience_s))  # libpq takes whole seconds, 2 or more
         lock_ms = statement_ms = silence_ms = int(1000 * patience_s)
-    # The network gives up packets that nobody acknowledges, and asks a silent server whether it is still there.
+    # The system ends a connection whose packets get no acknowledgement, or whose server stays silent.
     keepalives = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
     return _Timeouts(
         {"connect_timeout": connect_s, "tcp_user_timeout": silence_ms, **keepalives},

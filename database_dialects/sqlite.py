@@ -6,6 +6,7 @@ deferred transaction that reads first and writes later fails with "database is l
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sqlite3
@@ -122,8 +123,14 @@ class SqliteDialect:
 def _make_file(file: Path) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file.parent.chmod(0o700)
-    # SQLite would create it with the umask's mode. It gives the -wal and -shm files the mode of this file.
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    # SQLite would create it with the umask's mode. It gives the -wal and -shm files the mode of this file. An existing
+    # file is not opened here: to close it would release the locks that other connections of this process hold (POSIX),
+    # and then another process deletes their write-ahead log.
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if not os.access(file, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file)) from None
     file.chmod(0o600)
 
 

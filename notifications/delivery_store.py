@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -69,9 +70,9 @@ class DeliveryStore:
         if cursor is not None:
             wanted.append(DeliveryRow.id < cursor)
         found: list[Delivery] = []
-        with self._database.read() as session:
-            rows = select(DeliveryRow).where(*wanted).order_by(DeliveryRow.id.desc())
-            for row in session.scalars(rows.execution_options(yield_per=200)):
+        rows = select(DeliveryRow).where(*wanted).order_by(DeliveryRow.id.desc()).execution_options(yield_per=200)
+        with self._database.read() as session, closing(session.scalars(rows)) as read:
+            for row in read:
                 if not _is_in(scope, row):
                     continue
                 if len(found) == limit:

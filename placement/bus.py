@@ -43,6 +43,9 @@ class ChangeBus:
         self._database = database
         self._subscribers: dict[Topic, list[Callable[[], None]]] = {topic: [] for topic in Topic}
         self._is_stopping = threading.Event()
+        self._failures = 0  # in a row
+        self._lock = threading.Lock()
+        self._unsent: set[Topic] = set()
         self._thread: threading.Thread | None = None
 
     def subscribe(self, topic: Topic, callback: Callable[[], None]) -> None:
@@ -50,19 +53,36 @@ class ChangeBus:
         self._subscribers[topic].append(callback)
 
     def publish(self, topic: Topic) -> None:
-        """Tell all nodes of a change. If the database cannot be reached, only log: the nodes also look regularly."""
+        """Tell all nodes of a change. If the database cannot be reached, the thread does so later."""
         try:
-            with self._database.write() as session:
-                if self._database.dialect.can_notify:
-                    session.execute(select(func.pg_notify(_CHANNEL, topic)))
-                    return
-                counted = session.execute(
-                    update(ChangeRow).where(ChangeRow.topic == topic).values(number=ChangeRow.number + 1)
-                )
-                if not getattr(counted, "rowcount", 0):
-                    session.add(ChangeRow(topic=topic, number=1))
+            self._send(topic)
         except AppError as error:
-            log.warning("the other nodes do not hear that %s changed: %s", topic, error)
+            log.warning("the other nodes hear later that %s changed: %s", topic, error)
+            with self._lock:
+                self._unsent.add(topic)
+
+    def _send(self, topic: Topic) -> None:
+        with self._database.write() as session:
+            if self._database.dialect.can_notify:
+                session.execute(select(func.pg_notify(_CHANNEL, topic)))
+                return
+            counted = session.execute(
+                update(ChangeRow).where(ChangeRow.topic == topic).values(number=ChangeRow.number + 1)
+            )
+            if not getattr(counted, "rowcount", 0):
+                session.add(ChangeRow(topic=topic, number=1))
+
+    def _send_again(self) -> None:
+        """Publish what could not be published. Raise Unavailable if it still cannot."""
+        with self._lock:
+            unsent, self._unsent = self._unsent, set()
+        for topic in sorted(unsent):
+            try:
+                self._send(topic)
+            except AppError:
+                with self._lock:
+                    self._unsent |= unsent
+                raise
 
     def start(self) -> None:
         if self._thread is None:
@@ -78,27 +98,26 @@ class ChangeBus:
             thread.join(_STOP_S)
 
     def _work(self) -> None:
-        failures = 0
         while not self._is_stopping.is_set():
             try:
                 if self._database.dialect.can_notify:
                     self._listen()
                 else:
                     self._poll()
-                failures = 0
             except (AppError, SQLAlchemyError, OSError) as error:
-                failures += 1
-                log.warning("this node does not hear changes of others: %s", error)
+                log.warning("this node did not hear changes of others, and looks again: %s", error)
             except Exception:
-                failures += 1
                 log.exception("the news of other nodes failed")
-            self._is_stopping.wait(growing_wait_s(failures, first_s=_POLL_S, longest_s=_LONGEST_RETRY_S))
+            self._failures += 1
+            self._is_stopping.wait(growing_wait_s(self._failures, first_s=_POLL_S, longest_s=_LONGEST_RETRY_S))
 
     def _poll(self) -> None:
         """Report changes until stop(). Raise an error if the database is lost."""
         known = self._numbers()
         self._report(Topic)
+        self._failures = 0
         while not self._is_stopping.wait(_POLL_S):
+            self._send_again()
             numbers = self._numbers()
             self._report([topic for topic in Topic if numbers.get(topic) != known.get(topic)])
             known = numbers
@@ -111,14 +130,22 @@ class ChangeBus:
         """Report changes until stop(). Raise an error if the database is lost."""
         with self._database.listening(_CHANNEL) as listener:
             self._report(Topic)
+            self._failures = 0
             while not self._is_stopping.is_set():
+                self._send_again()
                 heard = listener.heard(_POLL_S)
                 self._report([topic for topic in Topic if topic in heard])
 
     def _report(self, topics: Collection[Topic] | type[Topic]) -> None:
+        """Call the subscribers of the topics. Raise Unavailable if one of them could not read the database."""
+        unread: AppError | None = None
         for topic in topics:
             for callback in self._subscribers[topic]:
                 try:
                     callback()
+                except AppError as error:
+                    unread = error
                 except Exception:
                     log.exception("a subscriber of %s failed", topic)
+        if unread is not None:
+            raise unread

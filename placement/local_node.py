@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Protocol
 
 from core.clock import Clock
@@ -23,15 +24,19 @@ _PATIENCE_SHARE = 1 / 3  # of the lease: the longest wait for the database. A se
 
 
 class NodeCameras(Cameras, Protocol):
-    """What the node needs of its cameras (OnvifManager)."""
+    """The cameras of the node (OnvifManager)."""
 
     def on_gained(self, callback: Callable[[int], None]) -> None: ...
 
     def on_closed(self, callback: Callable[[int], None]) -> None: ...
 
+    def on_edited(self, callback: Callable[[], None]) -> None: ...
+
+    def read_again(self) -> None: ...
+
 
 class Logins(Protocol):
-    """What the node needs of the accounts (AccountManager)."""
+    """The accounts (AccountManager)."""
 
     def on_ended(self, callback: Callable[[frozenset[str]], None]) -> None: ...
 
@@ -70,6 +75,8 @@ class LocalNode:
         self._states = CameraStates(self._database, self._clock, self.placement, cameras, self.bus)
         cameras.on_gained(self._states.adopt_camera)
         cameras.on_closed(self._states.release_camera)
+        cameras.on_edited(partial(self.bus.publish, Topic.CAMERAS))
+        self.bus.subscribe(Topic.CAMERAS, cameras.read_again)
 
     def follow_logins(self, logins: Logins) -> None:
         """Tell other nodes of ended logins, and look for those that have ended there."""

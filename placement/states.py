@@ -1,6 +1,6 @@
 """The states of cameras, which their owners write for the other nodes, with the refused passwords.
 
-A worker writes what has changed once a second, all in one transaction, and reads what other nodes have written.
+A worker writes changes once a second, all in one transaction, and reads those of other nodes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WAITING = (CameraStatus.CONNECTING, None)  # of a camera without a living owner
 
 
 class Cameras(Protocol):
-    """What the states need of the cameras of this node (OnvifManager)."""
+    """The cameras of this node (OnvifManager)."""
 
     def states(self) -> Mapping[int, tuple[CameraStatus, Problem | None]]: ...
 
@@ -46,7 +46,7 @@ class Cameras(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """What this node has written about a camera; `logins` and `logins_of_place` are 0 without a refusal."""
+    """The last written state of a camera; `logins` and `logins_of_place` are 0 without a refusal."""
 
     epoch: int
     status: CameraStatus

@@ -122,6 +122,42 @@ class NodeStore:
             if is_done:
                 session.execute(delete(NodeRow).where(NodeRow.name == node.name, NodeRow.incarnation == incarnation))
 
+    def nodes(self) -> dict[str, NodeLease]:
+        """Return all nodes by name, also those that are dead."""
+        with self._database.read() as session:
+            now = session.scalars(select(now_s(self._database, self._clock))).one()
+            return {row.name: _node(row, now) for row in session.scalars(select(NodeRow).order_by(NodeRow.name))}
+
+    def camera_counts(self) -> dict[str | None, int]:
+        """Return the number of cameras of each node, dead ones included; None: of those without a node."""
+        with self._database.read() as session:
+            return dict(session.execute(select(CameraRow.node, func.count()).group_by(CameraRow.node)).all())
+
+    def set_camera(self, camera_id: int, *, failover: Failover | None = None, site: str | None = None) -> bool:
+        """Change the fields of a camera that are not None. False if there is no such camera."""
+        with self._database.write() as session:
+            row = session.get(CameraRow, camera_id)
+            if row is not None:
+                row.failover = row.failover if failover is None else failover.value
+                row.site = row.site if site is None else site or None
+            return row is not None
+
+    def forget(self, name: str) -> bool:
+        """Delete the row of a dead node, and free cameras that wait for it. False if it lives, or is unknown."""
+        with self._database.write() as session:
+            now = session.scalars(select(now_s(self._database, self._clock))).one()
+            row = session.get(NodeRow, name, with_for_update=True)
+            if row is None or _is_living(row, now):
+                return False
+            session.delete(row)
+            session.execute(
+                update(CameraRow)
+                .where(CameraRow.node == name)
+                .values(node=None)
+                .execution_options(synchronize_session=False)
+            )
+            return True
+
     def set_draining(self, name: str, draining: bool) -> bool:
         """Let a node give its cameras back, or take cameras again. False if there is no such node."""
         with self._database.write() as session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pwd
+import shlex
 import shutil
 import signal
 import socket
@@ -22,7 +23,7 @@ from sqlalchemy import RowMapping, Table, insert, select, text
 
 from database import Database
 from tables import Base
-from tests.patience import LIMIT_S, until
+from tests.patience import until
 
 PASSWORD = "pässword of the tests/@"
 TEMPLATE = "viewer_template"
@@ -49,7 +50,6 @@ class PostgresServer:
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
         self.port = port
-        self._process: subprocess.Popen[Any] | None = None  # another process may have started the server
 
     @classmethod
     def made(cls) -> PostgresServer:
@@ -64,14 +64,13 @@ class PostgresServer:
         return server
 
     def start(self) -> None:
-        arguments: list[str | Path] = [binaries() / "postgres", "-D", self._data]
-        arguments += ["-p", str(self.port), "-k", self.folder]
+        """Start it as nobody's child: it outlives the process that starts it, if another one uses it."""
+        options: list[str] = ["-p", str(self.port), "-k", str(self.folder)]
         for setting in ("listen_addresses=127.0.0.1", *_QUICK):
-            arguments += ["-c", setting]
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, **_user()
-            )
+            options += ["-c", setting]
+        command: list[str | Path] = [binaries() / "pg_ctl", "start", "-w", "-D", self._data]
+        command += ["-l", self.folder / "log", "-o", shlex.join(options)]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **_user())
         until(self.answers, what="PostgreSQL")
 
     def stop(self) -> None:
@@ -80,8 +79,6 @@ class PostgresServer:
         with suppress(FileNotFoundError, ProcessLookupError):
             os.kill(int(note.read_text().split()[0]), signal.SIGINT)
         until(lambda: not note.exists(), what="PostgreSQL's end")
-        if self._process is not None:
-            self._process.wait(LIMIT_S)
 
     def remove(self) -> None:
         self.stop()

@@ -21,6 +21,8 @@ from database import Database
 from tests.accounts.hashing import CHEAP
 from tests.hand_clock import HandClock
 
+pytestmark = pytest.mark.sqlite  # is about limits in memory and the time of hashes
+
 GOOD = Secret("correct-horse-battery")
 OTHER = Secret("another-horse-stapled")
 HERE = Visitor("192.168.1.7", "Firefox")

@@ -28,6 +28,8 @@ from backfill.planning import (
 from backfill.records import AUTOMATIC, Backfill, BackfillPiece, BackfillState, Stretch
 from core.archive import ArchiveGap, GapReason
 
+pytestmark = pytest.mark.usefixtures("database_engine")
+
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 from urllib.parse import quote
 
 import pytest
@@ -231,13 +232,19 @@ def test_the_list_refreshes_without_rebuilding_its_cards(app: App, camera_id: in
 
 @pytest.mark.parametrize("width", [390, 768, 1280, 3840])
 def test_pages_fit_every_width_in_both_colours(app: App, camera_id: int, open_page: Open, width: int) -> None:
-    for scheme in ("dark", "light"):
-        page = open_page(f"{app.url}/cameras", width=width, color_scheme=scheme).page
-        expect(page.locator("camera-card")).to_have_count(1)
-        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-        page.goto(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub")
-        expect(page.locator("#channels [data-channel]")).to_have_count(8)
-        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page = open_page(f"{app.url}/cameras", width=width).page
+    expect(page.locator("camera-card")).to_have_count(1)
+    assert_it_fits_in_both_colours(page)
+    page.goto(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub")
+    expect(page.locator("#channels [data-channel]")).to_have_count(8)
+    assert_it_fits_in_both_colours(page)
+
+
+def assert_it_fits_in_both_colours(page: Page) -> None:
+    schemes: tuple[Literal["dark", "light"], ...] = ("dark", "light")
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), scheme
 
 
 def test_the_bar_on_top_fits_every_page(app: App, camera_id: int, open_page: Open) -> None:

@@ -16,10 +16,12 @@ from cameras.store import CameraStore, StoredChannel
 from core.errors import CameraUnreachable, CameraUnsupported, InvalidRequest, NotFound
 from core.records import AudioFormat, CameraStatus, Channel, Problem
 from core.secrets import Secret
-from database import Database
 from onvif_manager import OnvifManager
 from tests.cameras.doubles import CameraHarness, channel
 from tests.patience import LIMIT_S, until
+from tests.prepared_database import prepared_database
+
+pytestmark = pytest.mark.usefixtures("database_engine")
 
 
 def stored(*channels: Channel) -> tuple[StoredChannel, ...]:
@@ -106,7 +108,7 @@ def test_new_properties_of_channels_are_taken_over() -> None:
 @pytest.fixture
 def store(harness: CameraHarness) -> Iterator[CameraStore]:
     """A store with camera 1."""
-    store = CameraStore(Database(harness.settings.database_file), harness.settings.key_file)
+    store = CameraStore(prepared_database(harness.settings.database_file), harness.settings.key_file)
     store.open()
     store.add(name="", host="cam", port=80, username="", password=Secret(""), pretend=False, added_at=datetime.now(UTC))
     yield store
@@ -124,6 +126,7 @@ def test_media_profiles_survive_the_database(store: CameraStore) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "null", "{}", '[1, null, {"name": 3}]', '[{"profile_token": "x", "video": 5}]']
 )
+@pytest.mark.sqlite
 def test_unreadable_media_profiles_are_left_out(store: CameraStore, harness: CameraHarness, text: str) -> None:
     store.save_channels(1, stored(channel(1)))
     with closing(sqlite3.connect(harness.settings.database_file)) as connection:

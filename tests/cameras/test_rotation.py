@@ -13,13 +13,13 @@ from cameras.rotation import rotate_key
 from cameras.store import CameraStore
 from core.errors import StartRefused
 from core.secrets import Secret
-from database import Database
 from notifications.push_store import PushStore
 from notifications.records import SinkDraft
 from notifications.sink_settings import EmailSettings
 from notifications.sinks import SinkKind
 from notifications.store import SinkStore
 from tables import NotificationSinkRow
+from tests.prepared_database import prepared_database
 
 PASSWORDS = ["first-pässword", "second", "", "x" * 200]
 
@@ -51,11 +51,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _store(folder: Path) -> CameraStore:
-    return CameraStore(Database(folder / "data" / "cameras.sqlite3"), folder / "keys" / "secret.key")
+    return CameraStore(prepared_database(folder / "data" / "cameras.sqlite3"), folder / "keys" / "secret.key")
 
 
 def _rotate(folder: Path) -> int:
-    database = Database(folder / "data" / "cameras.sqlite3")
+    database = prepared_database(folder / "data" / "cameras.sqlite3")
     try:
         return rotate_key(database, folder / "keys" / "secret.key")
     finally:
@@ -86,6 +86,7 @@ def test_every_password_opens_with_the_new_key_and_none_with_the_old(folder: Pat
     assert (folder / "data" / "cameras.sqlite3").read_bytes() == before
 
 
+@pytest.mark.usefixtures("database_engine")
 def test_the_secrets_of_notifications_open_with_the_new_key(folder: Path) -> None:
     store = _store(folder)
     store.open()
@@ -101,6 +102,7 @@ def test_the_secrets_of_notifications_open_with_the_new_key(folder: Path) -> Non
     store.close()
 
 
+@pytest.mark.usefixtures("database_engine")
 def test_a_moved_secret_of_a_sink_does_not_open(folder: Path) -> None:
     store = _store(folder)
     store.open()

@@ -235,6 +235,7 @@ def test_a_region_has_the_cells_whose_middles_are_in_it() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.sqlite
 def test_any_box_over_seven_days_is_answered_in_a_tenth_of_a_second(index: CellIndex, database: Database) -> None:
     """A key frame each two seconds, one minute in five with a movement of eight pictures."""
     rng, first = random.Random(7), ms(START) // MINUTE_MS

@@ -19,7 +19,7 @@ from motion import child as child_module
 from motion.child import PACKAGES, ChildListener, VisionChild, is_available
 from motion.outbox import Outbox
 from motion.records import ChildState
-from tests.patience import promised, until
+from tests.patience import LIMIT_S, promised, until
 from vision.messages import Forget, FromChild, Open, Unit, Watched
 
 FAKE = (sys.executable, "-m", "tests.motion.fake_vision")
@@ -123,7 +123,7 @@ def test_a_stopped_process_takes_no_messages(child: VisionChild) -> None:
 def test_a_process_that_reads_nothing_stops_within_two_seconds(spawner: Spawner, heard: Heard) -> None:
     child = VisionChild(spawner, SystemClock(), heard, command=SLEEPER)
     child.start()
-    assert heard.has_started.wait(20)
+    assert heard.has_started.wait(LIMIT_S)
     for time_ms in range(10):
         child.send(Unit("1:1", time_ms, True, bytes(1_000_000)), 1_000_000)
     until(lambda: child.outbox.waiting_bytes < 10_000_000)

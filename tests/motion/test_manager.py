@@ -14,6 +14,7 @@ from motion.channel_watch import ChannelWatch
 from motion.records import MotionMode, MotionSettings, Reason, Sensitivity, ToldBy, Zone
 from motion_manager import MOST_CRASHES
 from tests.motion.watching import JPEG, PLACE, Watching
+from tests.patience import LIMIT_S
 from vision.messages import CAME_TO_REST, CELL_BYTES, Failed
 
 SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
@@ -472,7 +473,7 @@ def test_a_movement_that_begins_while_its_watch_closes_ends(
 
     monkeypatch.setattr(watching.manager._events, "begin", begin_late)
     movement(watching, watch)
-    closing.join(5)
+    closing.join(LIMIT_S)
     (event,) = watching.logged()
     assert event.end_at is not None
     assert [item.active for item in watching.activities] == [True, False]

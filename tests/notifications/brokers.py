@@ -18,7 +18,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.notifications.receivers import Authority
-from tests.patience import until
+from tests.patience import LIMIT_S, until
 
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
@@ -119,7 +119,7 @@ def listening(port: int, *topics: str) -> Iterator[Listener]:
     client.on_subscribe = lambda *_: is_subscribed.set()
     client.connect("127.0.0.1", port)
     client.loop_start()
-    assert is_subscribed.wait(20)
+    assert is_subscribed.wait(LIMIT_S)
     try:
         yield heard
     finally:

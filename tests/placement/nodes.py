@@ -107,7 +107,7 @@ class HandNode:
         self.placement.leave()
 
     def round(self) -> float:
-        """Run a round, and wait until its news are told."""
+        """Run a round, and wait for the callbacks."""
         wait_s = self.placement.run_once()
         self.settle()
         return wait_s

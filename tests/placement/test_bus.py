@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import Unavailable
 from database import Database
 from placement.bus import ChangeBus, Topic
 from tests.patience import until
@@ -56,6 +57,39 @@ def test_a_failing_subscriber_does_not_keep_news_from_others(buses: tuple[Change
     has_heard.clear()
     here.publish(Topic.CAMERAS)
     until(has_heard.is_set)
+
+
+def test_a_change_that_could_not_be_published_is_published_later(tmp_path: Path, database_engine: str) -> None:
+    here_database, there_database = (prepared_database(tmp_path / "cameras.sqlite3") for _ in range(2))
+    here, there = ChangeBus(here_database), ChangeBus(there_database)
+    has_heard = threading.Event()
+    there_database.open()
+    there.subscribe(Topic.CAMERAS, has_heard.set)
+    there.start()
+    until(has_heard.is_set)
+    has_heard.clear()
+    here.publish(Topic.CAMERAS)  # its database is not open: as if it could not be reached
+    here_database.open()
+    here.start()
+    until(has_heard.is_set, within_s=15)
+    for bus in (here, there):
+        bus.stop()
+    for database in (here_database, there_database):
+        database.close()
+
+
+def test_a_subscriber_without_the_database_is_called_again(buses: tuple[ChangeBus, ChangeBus]) -> None:
+    _, there = buses
+    calls: list[int] = []
+
+    def read() -> None:
+        calls.append(len(calls))
+        if len(calls) == 1:
+            raise Unavailable("The database was locked for too long.")
+
+    there.subscribe(Topic.CAMERAS, read)
+    there.start()
+    until(lambda: len(calls) > 1, within_s=10)
 
 
 def test_changes_during_an_outage_are_reported_after_it(tmp_path: Path, database_engine: str) -> None:

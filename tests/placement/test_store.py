@@ -159,6 +159,22 @@ def test_a_node_is_drained_and_used_again(store: NodeStore) -> None:
     assert not store.set_draining("b", True)
 
 
+def test_a_dead_node_is_forgotten_with_the_cameras_that_wait_for_it(database: Database, store: NodeStore) -> None:
+    add_cameras(database, 2, failover="never")
+    store.join(A, "run", starts_s=0.0)
+    claimed(store, A, store.renew(A, "run"))
+    assert not store.forget("a")
+    with database.write() as session:
+        row = session.get(NodeRow, "a")
+        assert row is not None
+        row.expires -= 3600
+    assert not store.nodes()["a"].is_living
+    assert store.forget("a")
+    assert not store.forget("a")
+    assert store.nodes() == {}
+    assert owners(database) == {1: (None, 1), 2: (None, 1)}
+
+
 def test_claims_at_the_same_time_give_each_camera_one_owner(database: Database, store: NodeStore) -> None:
     add_cameras(database, 60)
     nodes = [replace(A, name=name) for name in "abcd"]

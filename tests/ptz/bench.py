@@ -17,12 +17,12 @@ from core.access import Principal
 from core.ptz import Velocity
 from core.records import CameraStatus
 from core.secrets import Secret
-from database import Database
 from ptz.commands import has_ended
 from ptz.views import CommandResult
 from ptz_manager import PtzManager
 from tests.cameras.doubles import CameraHarness
 from tests.patience import LIMIT_S, until
+from tests.prepared_database import prepared_database
 from tests.ptz.doubles import ANNA, ScriptedHead
 from tests.ptz.head_bench import ShiftedClock
 
@@ -60,7 +60,7 @@ class PtzBench:
     def running(self, *, is_killed: bool = False) -> Iterator[PtzManager]:
         """Run the managers. `is_killed`: end without stop(), as a killed process does."""
         with self.cameras.running() as cameras, patient_commands():
-            database = Database(self.cameras.settings.database_file)
+            database = prepared_database(self.cameras.settings.database_file)
             database.open()
             if not cameras.list_cameras():
                 cameras.add_camera(CameraDraft("cam", "admin", Secret("right"), 80))

@@ -7,6 +7,8 @@ import pytest
 from core.ptz import Preset
 from ptz.presets import first_slot, made_by_users
 
+pytestmark = pytest.mark.usefixtures("database_engine")
+
 MADE_UP = (0.0, 0.0, 0.0)
 
 

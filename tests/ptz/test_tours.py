@@ -14,6 +14,8 @@ from tests.patience import until
 from tests.ptz.bench import PtzBench
 from tests.ptz.doubles import ANNA, BERT
 
+pytestmark = pytest.mark.usefixtures("database_engine")
+
 STOPS = (TourStop("1", 0.05), TourStop("2", 0.05))
 
 

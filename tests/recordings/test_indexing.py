@@ -14,6 +14,8 @@ from recordings.store import RecordingStore
 from tests.patience import until
 from tests.recordings.recorder import DAY, HOUR, NOON, Archive, asked
 
+pytestmark = pytest.mark.usefixtures("database_engine")
+
 
 def test_the_newest_time_is_indexed_first(archive: Archive) -> None:
     asked(archive, NOON - 30 * DAY, NOON)

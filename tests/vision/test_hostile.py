@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
+from tests.patience import LIMIT_S
 from tests.vision.child import Child, running_child
 from tests.vision.encoded import EncodedUnit, encoded
 from tests.vision.scenes import street
@@ -122,7 +123,7 @@ def test_an_invalid_message_is_answered_and_wrong_lengths_end_the_child() -> Non
         child.send_bytes(b"\0\0\0\2\0\0\0\0{}")
         assert child.wait_for(Failed)[0].reason == "bad_message"
         child.send_bytes(b"\xff" * 8)
-        assert child.process.wait(60) == 2
+        assert child.process.wait(LIMIT_S) == 2
 
 
 def test_the_child_opens_no_file_and_tells_its_cost() -> None:

@@ -5,6 +5,7 @@ The owners of the cameras stand in a file (tests/placement/file_placement.py), s
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
 import sys
@@ -114,7 +115,42 @@ class Nodes:
             app.close()
 
 
-def run_front_door(folder: Path, nodes: Nodes, certificate: tuple[Path, Path]) -> Proxy:
+class LeasedNodes:
+    """Nodes that share the cameras by leases, on one SQLite file, as in production."""
+
+    def __init__(self, folder: Path, names: Sequence[str], lease_s: float) -> None:
+        database = prepared(folder / "shared" / "cameras.sqlite3")
+        self.apps: dict[str, RunningApp] = {}
+        for name in names:
+            (folder / name).mkdir()
+            self.apps[name] = RunningApp(
+                folder / name,
+                NODE_NAME=name,
+                NODE_LEASE_S=f"{lease_s:g}",
+                DATABASE_URL=f"sqlite:///{database}",
+                SECRET_KEY_FILE=str(folder / "secret.key"),
+                TRUSTED_PROXIES="127.0.0.1",
+                TRUSTED_HOSTS="cams.example",
+                SEGMENT_S="1",
+                REQUEST_THREADS="8",
+            )
+
+    def named_at(self, place: str) -> str:
+        """Return the name of the node with this place."""
+        return next(name for name in self.apps if hashlib.sha256(name.encode()).hexdigest().startswith(place))
+
+    def kill(self, name: str) -> None:
+        worker = self.apps[name].worker()
+        self.apps[name].process.kill()
+        worker.kill()
+        self.apps[name].process.wait(LIMIT_S)
+
+    def close(self) -> None:
+        for app in self.apps.values():
+            app.close()
+
+
+def run_front_door(folder: Path, nodes: Nodes | LeasedNodes, certificate: tuple[Path, Path]) -> Proxy:
     port = free_port()
     changes = {
         "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",

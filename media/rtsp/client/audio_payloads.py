@@ -88,13 +88,15 @@ class GenericPayloads:
         """Return the place of the first frame and the sizes in the AU headers. None if there are no AU headers."""
         described = _read_headers(payload, self._lengths[0])
         for lengths in self._lengths:
+            is_described = lengths is self._lengths[0]
             found = _read_headers(payload, lengths)
             left = len(payload) - found[0] - sum(found[1]) if found and found[1] else -1
-            most = _MAX_PADDING_BYTES if lengths is self._lengths[0] else _LITTLE_PADDING_BYTES
-            if found and 0 <= left <= most:
-                if lengths is not self._lengths[0]:
+            if found and 0 <= left <= (_MAX_PADDING_BYTES if is_described else _LITTLE_PADDING_BYTES):
+                if is_described:
+                    return found
+                if all(found[1]) and not self._is_part(described, payload, is_last=is_last):
                     self._lengths = [lengths]
-                return found
+                    return found
         if described is None or not described[1]:
             return None
         position, sizes = described
@@ -104,6 +106,12 @@ class GenericPayloads:
             return position, fitting
         is_part = len(sizes) == 1 and len(payload) - position < sizes[0] <= aac.MAX_FRAME_BYTES
         return described if is_part or self._has_headers else None
+
+    def _is_part(self, described: tuple[int, list[int]] | None, payload: bytes, *, is_last: bool) -> bool:
+        """True if the described header is that of a part of a frame, whose bytes may look like other headers."""
+        if described is None or len(described[1]) != 1 or described[1][0] <= len(payload) - described[0]:
+            return False
+        return described[1][0] == self._size if self._parts else not is_last
 
     def _cut(self, payload: bytes, position: int, sizes: list[int]) -> list[bytes]:
         frames: list[bytes] = []

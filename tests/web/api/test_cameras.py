@@ -44,6 +44,7 @@ def test_an_added_camera_is_returned_immediately_without_its_password(client: Fl
         "readable_password": False,
         "recording_time_zone": "",
         "certificate": None,
+        "place": "",
     }
     assert cameras.passwords[1] == "canary"
     for path in ("/api/cameras", "/api/cameras/1", "/api/cameras/1/health", "/api/cameras/1/profiles"):

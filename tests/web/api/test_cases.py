@@ -28,6 +28,8 @@ from web.api.sending import DownloadablePackage
 from web.downloads import MOST_OF_USER, Receiver
 from web.services import EXTENSION, Services
 
+pytestmark = pytest.mark.usefixtures("database_engine")
+
 
 @pytest.fixture(autouse=True)
 def indexed(archive: Archive) -> None:

@@ -93,6 +93,7 @@ def send(api: ApiClient, method: str, path: str, body: Any = None, status: int =
     return answer.get_json() if answer.data else None
 
 
+@pytest.mark.usefixtures("database_engine")
 def test_a_rule_is_answered_as_it_was_made_and_changed(admin: ApiClient) -> None:
     made = send(admin, "POST", "/api/notification-rules", RULE, 201)
     path = f"/api/notification-rules/{made['id']}"
@@ -215,6 +216,7 @@ def test_rules_of_other_users_do_not_exist(web: WebHarness, admin: ApiClient) ->
     assert send(admin, "GET", path)["user_id"] == rule["user_id"]
 
 
+@pytest.mark.usefixtures("database_engine")
 def test_a_test_and_the_log_tell_the_results(
     admin: ApiClient, notifications: NotificationManager, receiver: Receiver
 ) -> None:
@@ -253,6 +255,7 @@ def test_too_many_tests_of_a_rule_are_refused_for_a_while(admin: ApiClient) -> N
     assert 0 < int(answer.headers["Retry-After"]) <= 60
 
 
+@pytest.mark.usefixtures("database_engine")
 def test_an_event_goes_from_the_log_to_the_receiver(
     admin: ApiClient, notifications: NotificationManager, events: EventManager, receiver: Receiver
 ) -> None:

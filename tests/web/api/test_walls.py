@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 
 from core.access import LOCAL, Role
 from tests.web.web_harness import WebHarness
 from walls.walls import WallDraft, WallManager
+
+pytestmark = pytest.mark.usefixtures("database_engine")
 
 GATES: dict[str, Any] = {
     "name": "Gates",

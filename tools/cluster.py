@@ -1,0 +1,208 @@
+"""`make cluster`: PostgreSQL, nginx and three nodes on this machine, with pretend recorders, until Ctrl-C.
+
+It is for trying several nodes out, not for use: everything is in one temporary folder, which the end deletes, and
+listens on loopback only. Needs Debian's postgresql and nginx. `--kill-after 20` kills a node after 20 seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import requests
+
+from account_manager import AccountManager
+from core.clock import SystemClock
+from core.secrets import Secret
+from core.settings import Settings
+from database import Database
+from tests.postgres import PostgresMissing, PostgresServer
+from tools.running import PASSWORD, ROOT, App, free_port, running_recorder
+
+NAMES = ("north", "south", "west")
+_RECIPE = ROOT / "docs" / "deploy" / "nginx-nodes.conf"
+_NGINX = "/usr/sbin/nginx"
+_LOOK_S = 1.0
+_REQUEST_S = 60.0
+USER = "admin"
+
+
+class ClusterMissing(Exception):
+    """A program that the cluster needs is not installed."""
+
+
+def front_door_configuration(port: int, nodes: Sequence[App]) -> str:
+    """Return docs/deploy/nginx-nodes.conf for this machine: plain HTTP on a port of loopback."""
+    text = _RECIPE.read_text("utf-8").replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
+    text = re.sub(r"^ *ssl_.*\n", "", text, flags=re.MULTILINE).replace("cameras.example", "localhost")
+    servers = "".join(f"    server 127.0.0.1:{node.port} max_fails=1 fail_timeout=2s;\n" for node in nodes)
+    return re.sub(r"( *server 10\.0\.0\.\d+:5001 .*\n)+", servers, text)
+
+
+def start_nginx(folder: Path, configuration: str) -> subprocess.Popen[bytes]:
+    """Start nginx in `folder`. Raise ClusterMissing without the program."""
+    program = shutil.which("nginx") or _NGINX
+    if not Path(program).exists():
+        raise ClusterMissing("nginx is not installed. Debian: apt install nginx-light")
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temp = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    (folder / "nginx.conf").write_text(
+        f"worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log;\n"
+        f"events {{}}\nhttp {{ {temp} access_log off;\n{configuration}\n}}\n",
+        "utf-8",
+    )
+    return subprocess.Popen([program, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"])
+
+
+class Cluster:
+    """The database, three nodes, two recorders for each, and the front door. `stop()` ends them in reverse."""
+
+    def __init__(self, folder: Path, *, recorders: int) -> None:
+        self._folder = folder
+        self._recorders = recorders
+        self._stack = ExitStack()
+        self.nodes: dict[str, App] = {}
+        self.url = ""
+        self.password = secrets.token_urlsafe(12)
+
+    def start(self) -> None:
+        """Start everything. Raise ClusterMissing if a program is not installed."""
+        try:
+            server = PostgresServer.made()
+        except PostgresMissing as missing:
+            raise ClusterMissing(str(missing)) from missing
+        self._stack.callback(server.remove)
+        url = server.copy("cluster")
+        self._add_account(url)
+        for name in NAMES:
+            self.nodes[name] = self._start_node(name, url)
+        self.url = self._start_front_door()
+        session = self.log_in()
+        for number in range(1, self._recorders + 1):
+            recorder = self._stack.enter_context(running_recorder("--channels", "4", "--seed", str(number)))
+            body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": PASSWORD}
+            answer = session.post(
+                f"{self.url}/api/cameras?wait=0", json={**body, "name": f"Recorder {number}"}, timeout=_REQUEST_S
+            )
+            answer.raise_for_status()
+
+    def log_in(self) -> requests.Session:
+        """Return a login of the account, at the front door."""
+        session = requests.Session()
+        session.trust_env = False
+        body = {"name": USER, "password": self.password}
+        answer = session.post(f"{self.url}/api/session", json=body, timeout=_REQUEST_S)
+        answer.raise_for_status()
+        session.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
+        return session
+
+    def stop(self) -> None:
+        self._stack.close()
+
+    def kill(self, name: str) -> None:
+        """Kill a node without a warning."""
+        process = psutil.Process(self.nodes[name].pid)
+        for one in (process, *process.children(recursive=True)):
+            one.kill()
+
+    def _add_account(self, url: str) -> None:
+        """Add the first account: without one, only requests that pass no proxy are allowed."""
+        database = Database(url)
+        settings = Settings(data_dir=self._folder / "accounts")
+        settings.data_dir.mkdir()
+        accounts = AccountManager(database, settings, SystemClock())
+        accounts.start()
+        try:
+            accounts.create_first(USER, Secret(self.password))
+        finally:
+            accounts.stop()
+            database.close()
+
+    def _start_node(self, name: str, url: str) -> App:
+        folder = self._folder / name
+        folder.mkdir()
+        node = App(
+            folder,
+            is_chosen=False,
+            NODE_NAME=name,
+            DATABASE_URL=url,
+            SECRET_KEY_FILE=str(self._folder / "secret.key"),
+            TRUSTED_PROXIES="127.0.0.1",
+        )
+        self._stack.callback(node.stop)
+        node.start()
+        return node
+
+    def _start_front_door(self) -> str:
+        folder = self._folder / "nginx"
+        folder.mkdir()
+        port = free_port()
+        process = start_nginx(folder, front_door_configuration(port, list(self.nodes.values())))
+        self._stack.callback(_end, process)
+        deadline_s = time.monotonic() + _REQUEST_S
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), _LOOK_S).close()
+                return f"http://localhost:{port}"
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline_s:
+                    raise RuntimeError(f"nginx did not start: {(folder / 'error.log').read_text()}") from None
+                time.sleep(0.1)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(timeout=10)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="make cluster", description=__doc__)
+    parser.add_argument("--recorders", type=int, default=6, help="pretend recorders with 4 channels each (default: 6)")
+    parser.add_argument("--kill-after", type=float, metavar="S", help="kill a node after so many seconds")
+    options = parser.parse_args(arguments)
+    is_over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: is_over.set())
+    with tempfile.TemporaryDirectory(prefix="cluster-") as folder:
+        cluster = Cluster(Path(folder), recorders=options.recorders)
+        try:
+            print("Starting PostgreSQL, three nodes, nginx and the recorders ...", flush=True)
+            cluster.start()
+            print(f"\nAll nodes, by nginx:  {cluster.url}  user {USER}, password {cluster.password}")
+            for name, node in cluster.nodes.items():
+                print(f"  {name:6} {node.url}  process {node.pid}, log {node.log}")
+            print("\nKill one of these processes: another node shows its cameras some seconds later. Ctrl-C ends all.")
+            sys.stdout.flush()
+            _wait(cluster, is_over, options.kill_after)
+        except ClusterMissing as missing:
+            sys.stderr.write(f"{missing}\n")
+            return 1
+        finally:
+            cluster.stop()
+    return 0
+
+
+def _wait(cluster: Cluster, is_over: threading.Event, kill_after_s: float | None) -> None:
+    began_s = time.monotonic()
+    while not is_over.wait(_LOOK_S):
+        if kill_after_s is not None and time.monotonic() - began_s >= kill_after_s:
+            print(f"Killing {NAMES[-1]}.", flush=True)
+            cluster.kill(NAMES[-1])
+            kill_after_s = None
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

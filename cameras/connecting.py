@@ -123,6 +123,10 @@ class Connector:
         self._schedule.remove(camera_id)
         self._saved_s.pop(camera_id, None)
 
+    def wait_idle(self, camera_id: int, timeout_s: float) -> None:
+        """Wait until no worker asks the device, at most `timeout_s`."""
+        self._schedule.wait_idle(camera_id, timeout_s)
+
     def device(self, camera_id: int, timeout_s: float) -> Device:
         """Return the open device; wait at most `timeout_s` for it. The call also starts a pending retry early.
 

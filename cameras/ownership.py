@@ -15,6 +15,8 @@ from core.placement import CameraCallback, Placement
 
 log = logging.getLogger(__name__)
 
+_LAST_ANSWER_S = 0.5  # a worker may have a subscription for a moment, which it could not end without the connection
+
 
 class Ownership:
     """Follows the placement. The lists hold callbacks that take a camera's id; see OnvifManager."""
@@ -49,6 +51,7 @@ class Ownership:
         """
         self._connector.forget(camera_id)
         _call(self.on_lost, camera_id)
+        self._connector.wait_idle(camera_id, _LAST_ANSWER_S)
         with self._registry.changed:
             entry = self._registry.find(camera_id)
             device = self._registry.put(entry.stored, entry.channels) if entry is not None else None

@@ -79,6 +79,11 @@ class Schedule:
         with self._changed:
             self._jobs.pop(camera_id, None)
 
+    def wait_idle(self, camera_id: int, timeout_s: float) -> bool:
+        """Wait until no worker has the camera. Return False if that takes longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: camera_id not in self._running, timeout_s)
+
     def take(self) -> int | None:
         """Wait until a camera is due and return its id; None once closed. The worker must call done() afterwards."""
         with self._changed:

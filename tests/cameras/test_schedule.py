@@ -94,3 +94,16 @@ def test_close_ends_all_waiting_workers() -> None:
     assert taken == [None] * 4
     schedule.put_now(1)
     assert schedule.take() is None
+
+
+def test_a_wait_for_a_camera_ends_when_its_worker_gives_it_back() -> None:
+    schedule = Schedule(HandClock(), patient_workers=1)
+    assert schedule.wait_idle(1, 0.0)
+    schedule.put_now(1)
+    assert schedule.take() == 1
+    assert not schedule.wait_idle(1, 0.01)
+    assert schedule.wait_idle(2, 0.0)
+    ending = threading.Timer(0.05, schedule.done, (1, None))
+    ending.start()
+    assert schedule.wait_idle(1, LIMIT_S)
+    ending.join()

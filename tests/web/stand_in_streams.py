@@ -99,6 +99,9 @@ class StandInStreams(StreamManager):
     def snapshot(self, camera_id: int, profile_token: str | None = None) -> TimedSnapshot:
         return self.cameras.take_snapshot(camera_id, profile_token)
 
+    def small_snapshot(self, taken: TimedSnapshot) -> TimedSnapshot:
+        return taken
+
     def start_replay(
         self,
         camera_id: int,

@@ -1,6 +1,6 @@
 """Motion events that a more precise event stands for in the review of events.
 
-Revision ID: 0023
+Revision ID: 0021
 Revises: 0020
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0023"
+revision = "0021"
 down_revision = "0020"
 
 

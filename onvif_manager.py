@@ -86,7 +86,13 @@ class OnvifManager:
             self._registry, self._store, self._connector, self._snapshots, self._cache, protection.gate, clock
         )
         self._table_reader = TableReader(
-            self._registry, self._store, self._connector, self._editor, self._cache, _as_loaded
+            self._registry,
+            self._store,
+            self._certificate_store,
+            self._connector,
+            self._editor,
+            self._cache,
+            _as_loaded,
         )
         self._pretend = PretendCamera(
             self._registry, self._store, self._connector, self._editor, spawner, settings, clock
@@ -324,6 +330,7 @@ class OnvifManager:
         if unused:
             self._certificates.forget(host, unused)
             self._certificate_store.save(host)
+            self._store.tell()
 
     def accept_certificate(self, camera_id: int, sha256: str) -> CameraView:
         """Pin the changed certificate of a camera that has this fingerprint, and connect again.

@@ -193,6 +193,8 @@ class Application:
         if self.node is not None:
             self.node.follow_cameras(self.cameras, self.streams)  # first: it continues refused logins
             self.node.follow_logins(self.accounts)
+            self.node.follow_events(self.events.log)
+            self.node.follow_sinks(self.notifications)
         managers = Managers(
             cameras=self.cameras,
             streams=self.streams,
@@ -261,6 +263,7 @@ class Application:
         for begin in (
             self.gateway.adopt_camera,
             self.events.adopt_camera,
+            self.notifications.adopt_camera,
             self.ptz.adopt_camera,
             self.searches.adopt_camera,
             self.exports.adopt_camera,

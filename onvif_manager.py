@@ -173,6 +173,10 @@ class OnvifManager:
         """Connect only the cameras that `placement` gives to this process. Call it before start()."""
         self._ownership.follow(placement)
 
+    def living_nodes(self) -> frozenset[str]:
+        """Return the names of the living nodes. They are known once this node has gained a camera."""
+        return self._ownership.living_nodes()
+
     def on_lost(self, callback: Callable[[int], None]) -> None:
         """Call `callback(camera_id)` after another node became the owner: everything at the device must end.
 

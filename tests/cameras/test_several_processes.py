@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from core.records import CameraStatus, Problem
 from core.secrets import Secret
 from onvif_manager import OnvifManager
 from tests.cameras.doubles import CameraHarness, FakeDevice, channel
-from tests.patience import until
+from tests.patience import LIMIT_S, until
 from tests.placement.fake import FakePlacement
 
 
@@ -117,6 +118,33 @@ def test_a_fault_in_one_callback_does_not_stop_the_move(pair: Pair) -> None:
     pair.owner.on_lost(fail)
     pair.move()
     assert pair.device.closes == 1
+
+
+def test_a_callback_that_hangs_does_not_keep_the_connection(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cameras.ownership._ENDS_S", 0.05)
+    is_over = threading.Event()
+
+    def hang(_: int) -> None:
+        is_over.wait(LIMIT_S)
+
+    pair.owner.on_lost(hang)
+    moving = threading.Thread(target=pair.move)
+    moving.start()
+    until(lambda: pair.device.closes, what="the end of the connection")
+    assert moving.is_alive()
+    is_over.set()
+    moving.join()
+
+
+def test_a_camera_that_is_lost_again_meanwhile_is_not_connected(pair: Pair) -> None:
+    told: list[int] = []
+    pair.placement.take(pair.camera_id)
+    pair.other.on_gained(lambda it: pair.other_placement.take(it))
+    pair.other.on_gained(told.append)
+    pair.other_placement.give(pair.camera_id)
+    assert told == []
+    assert pair.other.get_camera(pair.camera_id).status is CameraStatus.CONNECTING
+    assert pair.device.opens == 1
 
 
 def test_a_hanging_attempt_ends_when_the_camera_moves(pair: Pair, harness: CameraHarness) -> None:

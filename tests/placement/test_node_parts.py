@@ -144,3 +144,25 @@ def test_the_fence_lets_go_while_the_renewal_hangs(database: Database, tmp_path:
     node.stop()
     node.stop()
     assert all(name is None for name, _ in owners(database).values())
+
+
+def test_a_lost_camera_does_not_wait_for_those_that_are_gained() -> None:
+    """Gained cameras read the database. If it is away, they would keep all threads."""
+    announcer, is_over, lost = Announcer(), threading.Event(), threading.Event()
+    gained: list[int] = []
+
+    def gain(camera_id: int) -> None:
+        gained.append(camera_id)
+        is_over.wait(LIMIT_S)
+
+    announcer.gained.append(gain)
+    announcer.lost.append(lambda _: lost.set())
+    announcer.start()
+    for camera_id in range(60):
+        announcer.announce(camera_id, is_gained=True)
+    announcer.announce(59, is_gained=False)
+    assert lost.wait(LIMIT_S)
+    is_over.set()
+    assert not announcer.wait_told(None, LIMIT_S)
+    announcer.stop()
+    assert sorted(gained) == list(range(59)), "a camera that was lost before it was told is not gained"

@@ -74,7 +74,7 @@ class ArchiveManager:
         self._gateway = gateway
         self._cameras = cameras
         self.index = ArchiveIndex(settings.archive_index_file)
-        self._installation = Installation(database, clock)
+        self._installation = Installation(database, clock, settings.node_name)
         self.volumes = Volumes(settings, self._installation)
         self.writer = ArchiveWriter(settings, clock, self.volumes, self.index)
         self.gap_store = GapStore(database, clock)

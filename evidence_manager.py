@@ -73,9 +73,15 @@ class EvidenceManager:
             raise NotFound("There is no such case.")
         return self._with_progress(case)
 
-    def node_of(self, case_id: int) -> str:
-        """Return the name of the node with the files of the case; "" if several have some. Raise NotFound."""
-        nodes = {self._exports.node_of(export_id) for export_id in self._store.get(case_id).export_ids}
+    def node_of(self, who: Principal, case_id: int) -> str:
+        """Return the name of the node with the files of the case; "" if several have some.
+
+        Raise NotFound, also for another user's case.
+        """
+        case = self._store.get(case_id)
+        if not self._is_of(who, case):
+            raise NotFound("There is no such case.")
+        nodes = {self._exports.node_of(who, export_id) for export_id in case.export_ids}
         return nodes.pop() if len(nodes) == 1 else ""
 
     def add(self, who: Principal, name: str, notes: str, export_ids: Sequence[int]) -> Case:
@@ -178,13 +184,18 @@ class EvidenceManager:
     # ---- inside ----------------------------------------------------------------------------------
 
     def _may_see(self, who: Principal, case: Case) -> bool:
-        if not who.may(Permission.MANAGE) and (who.user_id is None or who.user_id != case.user_id):
+        if not self._is_of(who, case):
             return False
         try:
             self.exports_of(who, case)
         except NotFound:
             return False
         return True
+
+    @staticmethod
+    def _is_of(who: Principal, case: Case) -> bool:
+        """True for an own case, or an admin. The exports may still be hidden from the user."""
+        return who.may(Permission.MANAGE) or (who.user_id is not None and who.user_id == case.user_id)
 
     def _with_progress(self, case: Case) -> Case:
         if case.package.state is not PackageState.MAKING:

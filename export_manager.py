@@ -123,9 +123,15 @@ class ExportManager:
             raise NotFound("There is no such export.")
         return self._worker.with_progress(job)
 
-    def node_of(self, export_id: int) -> str:
-        """Return the name of the node with the files of an export; "" for a single process. Raise NotFound."""
-        return self._store.get(export_id).node
+    def node_of(self, who: Principal, export_id: int) -> str:
+        """Return the name of the node with the files of an export; "" for a single process.
+
+        Raise NotFound, also for another user's job. That node alone knows which channels of the recorder are sure.
+        """
+        job = self._store.get(export_id)
+        if not self._is_of(who, job):
+            raise NotFound("There is no such export.")
+        return job.node
 
     def space(self) -> ExportSpace:
         """Return the disk space of all users' exports and packages, as of now."""
@@ -284,9 +290,12 @@ class ExportManager:
         return self._worker.with_progress(job)
 
     def _may_see(self, who: Principal, job: ExportJob) -> bool:
-        if not who.may(Permission.MANAGE) and (who.user_id is None or who.user_id != job.user_id):
-            return False
-        return all(self._may_export(who, wanted) for wanted in job.draft.ranges)
+        return self._is_of(who, job) and all(self._may_export(who, wanted) for wanted in job.draft.ranges)
+
+    @staticmethod
+    def _is_of(who: Principal, job: ExportJob) -> bool:
+        """True for an own job, or an admin. The channels may still be hidden from the user."""
+        return who.may(Permission.MANAGE) or (who.user_id is not None and who.user_id == job.user_id)
 
     def _may_export(self, who: Principal, wanted: ExportRange) -> bool:
         """True if the range's channel is one of the user's. A channel that is only guessed does not count."""

@@ -76,9 +76,12 @@ class SearchManager:
             self._worker.note_look(search_id)
         return self._worker.view(search)
 
-    def camera_of(self, search_id: int) -> int:
-        """Return the camera of a search. Raise NotFound."""
-        return self._store.get(search_id).draft.camera_id
+    def camera_of(self, who: Principal, search_id: int) -> int:
+        """Return the camera of a search. Raise NotFound, also for another user's search."""
+        search = self._store.get(search_id)
+        if not self._is_of(who, search):
+            raise NotFound("There is no such search.")
+        return search.draft.camera_id
 
     def add(self, who: Principal, draft: SearchDraft) -> Search:
         """Begin a search as soon as it is its turn. Raise InvalidRequest, NotFound, NotOwner or LimitReached."""
@@ -109,10 +112,8 @@ class SearchManager:
         return search
 
     def _may_see(self, who: Principal, search: Search) -> bool:
-        if not who.may(Permission.MANAGE) and (who.user_id is None or who.user_id != search.user_id):
-            return False
         camera_id, channel = search.draft.camera_id, search.draft.channel
-        if not who.scope.has_channel(camera_id, channel):
+        if not self._is_of(who, search) or not who.scope.has_channel(camera_id, channel):
             return False
         if who.scope.channels_of(camera_id) is None:
             return True
@@ -120,6 +121,11 @@ class SearchManager:
             return self._recordings.has_sure_recordings(camera_id, channel)
         except AppError:
             return False
+
+    @staticmethod
+    def _is_of(who: Principal, search: Search) -> bool:
+        """True for an own search, or an admin. The channel may still be hidden from the user."""
+        return who.may(Permission.MANAGE) or (who.user_id is not None and who.user_id == search.user_id)
 
     def _check(self, draft: SearchDraft) -> Channel:
         """Return the channel. Raise InvalidRequest or NotFound."""

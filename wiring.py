@@ -193,6 +193,8 @@ class Application:
         if self.node is not None:
             self.node.follow_cameras(self.cameras, self.streams)  # first: it continues refused logins
             self.node.follow_logins(self.accounts)
+            self.node.follow_events(self.events.log)
+            self.node.follow_sinks(self.notifications)
         managers = Managers(
             cameras=self.cameras,
             streams=self.streams,
@@ -260,6 +262,7 @@ class Application:
             self.cameras.on_closed(forget)
         for begin in (  # those that read the database first, so that nothing connects before
             self.events.adopt_camera,
+            self.notifications.adopt_camera,
             self.ptz.adopt_camera,
             self.searches.adopt_camera,
             self.gateway.adopt_camera,

@@ -46,6 +46,10 @@ class Ownership:
         placement.on_lost(self._lose)
         placement.on_gained(self._gain)
 
+    def living_nodes(self) -> frozenset[str]:
+        placement = self._registry.placement
+        return frozenset(view.node.name for view in placement.nodes() if view.is_alive) if placement else frozenset()
+
     def _lose(self, camera_id: int) -> None:
         """End everything that this process has at the device, and then the connection to it.
 

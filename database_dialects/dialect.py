@@ -68,7 +68,7 @@ class DatabaseDialect(Protocol):
         """Return the last id that each table has given; no later row gets it again, also if its row is deleted."""
 
     def set_last_ids(self, session: Session, last_ids: Mapping[str, int]) -> None:
-        """Let the next row of each table get the next id."""
+        """Let the next row of each table get the next id: after the ids given here, and after those of its rows."""
 
     def purge_deleted(self, session: Session) -> None:
         """Remove old values of rows from the files of the database, where the engine keeps some."""

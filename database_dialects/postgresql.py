@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine, event, exc, text
+from sqlalchemy import Engine, column, create_engine, event, exc, func, select, table, text
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import URL, Connection, make_url
@@ -160,18 +160,18 @@ class PostgresDialect:
 
     def last_ids(self, session: Session) -> dict[str, int]:
         last_ids = {
-            table: session.scalar(text("SELECT pg_sequence_last_value(CAST(:name AS regclass))"), {"name": sequence})
-            for table, sequence in self._sequences(session).items()
+            name: session.scalar(text("SELECT pg_sequence_last_value(CAST(:name AS regclass))"), {"name": sequence})
+            for name, sequence in self._sequences(session).items()
         }
-        return {table: last for table, last in last_ids.items() if last is not None}  # None: it never gave one
+        return {name: last for name, last in last_ids.items() if last is not None}  # None: it never gave one
 
     def set_last_ids(self, session: Session, last_ids: Mapping[str, int]) -> None:
-        sequences = self._sequences(session)
-        for table, last in last_ids.items():
-            if table in sequences:
+        """SQLite has a last id for few tables, and a sequence knows nothing of copied rows: look at these, too."""
+        for name, sequence in self._sequences(session).items():
+            highest = session.scalar(select(func.max(column("id"))).select_from(table(name))) or 0
+            if last := max(last_ids.get(name, 0), highest):
                 session.execute(
-                    text("SELECT setval(CAST(:sequence AS regclass), :last)"),
-                    {"sequence": sequences[table], "last": last},
+                    text("SELECT setval(CAST(:sequence AS regclass), :last)"), {"sequence": sequence, "last": last}
                 )
 
     @staticmethod
@@ -183,7 +183,7 @@ class PostgresDialect:
                 "FROM information_schema.columns WHERE table_schema = current_schema() AND column_name = 'id'"
             )
         )
-        return {str(table): str(sequence) for table, sequence in found if sequence is not None}
+        return {str(name): str(sequence) for name, sequence in found if sequence is not None}
 
     def purge_deleted(self, session: Session) -> None:
         """Do nothing: VACUUM removes old rows, and backups of the server keep them as long as its owner wishes."""

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from core.clock import Clock
-from core.errors import AppError, StartRefused
+from core.errors import AppError, NotFound, StartRefused
 from core.placement import CameraCallback, Node, NodeView, Placement
 from placement.announcer import Announcer
 from placement.bus import ChangeBus, Topic
@@ -113,6 +113,12 @@ class LeasePlacement(Placement):
 
     def nodes(self) -> list[NodeView]:
         return self._views
+
+    def set_draining(self, name: str, is_draining: bool) -> None:
+        if not self._store.set_draining(name, is_draining):
+            raise NotFound(f"There is no node {name}.")
+        self._bus.publish(Topic.PLACEMENT)
+        self.wake()
 
     def on_gained(self, callback: CameraCallback) -> None:
         self._announcer.gained.append(callback)
@@ -367,10 +373,18 @@ class LeasePlacement(Placement):
 
 
 def _views(situation: Situation) -> list[NodeView]:
-    counts = dict.fromkeys(situation.nodes, 0)
-    for camera in situation.cameras.values():
-        if camera.node in counts:
-            counts[camera.node] += 1
+    cameras = {name: [it for it in situation.cameras.values() if it.node == name] for name in situation.nodes}
     return [
-        NodeView(node_of_lease(node), node.is_living, counts[name]) for name, node in sorted(situation.nodes.items())
+        NodeView(
+            node_of_lease(node),
+            is_alive=node.is_living,
+            cameras=len(cameras[name]),
+            channels=sum(camera.weight for camera in cameras[name]),
+            capacity=node.capacity,
+            site=node.site,
+            version=node.version,
+            is_draining=node.is_draining,
+            lease_left_s=node.left_s if node.is_living else None,
+        )
+        for name, node in sorted(situation.nodes.items())
     ]

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import BigInteger, Boolean, Float, Integer, LargeBinary, Table, delete, func, insert, select, text
 
 import app
 from core.errors import StartRefused
 from database import Database
 from database_copy import copy_database
 from tables import Base, CameraRow, ChannelRow, EventRow, WallRow
+from tables.base import Json, UtcDateTime
 from tests.postgres import Databases
 from tests.prepared_database import prepared
 from web.instance_lock import InstanceLock
@@ -85,6 +86,26 @@ def fill(database: Database) -> None:
         session.execute(text("UPDATE walls SET tiles = 'nobody can read this'"))
 
 
+def row_of(table: Table, number: int) -> dict[str, object]:
+    """Return a row without the id that the database gives; the numbers of rows and of the rows they refer to agree."""
+    row: dict[str, object] = {}
+    for column in table.columns:
+        if column is table.autoincrement_column:
+            continue
+        values = {Boolean: True, Json: [], UtcDateTime: NOW, LargeBinary: b"%d" % number}
+        values |= dict.fromkeys((Integer, BigInteger, Float), number)
+        kind = next((kind for kind in values if isinstance(column.type, kind)), None)
+        row[column.name] = f"text {number}" if kind is None else values[kind]
+    return row
+
+
+def add_to_each_table(database: Database, number: int) -> None:
+    with database.write() as session:
+        for table in Base.metadata.sorted_tables:
+            if session.scalar(select(func.count()).select_from(table)) == number - 1:  # migrations make some rows
+                session.execute(insert(table).values(row_of(table, number)))
+
+
 def content_of(database: Database) -> dict[str, list[tuple[object, ...]]]:
     database.open()
     with database.read() as session:
@@ -113,6 +134,18 @@ def test_all_rows_and_ids_get_into_the_server_and_back(
             session.flush()
             assert added.id == 4, "no camera gets the number of a deleted one"
     back.close()
+
+
+def test_each_table_of_the_server_takes_a_new_row_after_a_copy(
+    file_database: Database, server_database: Database
+) -> None:
+    add_to_each_table(file_database, 1)
+    assert set(copy_database(file_database, server_database).values()) == {1}
+    add_to_each_table(server_database, 2)
+    with server_database.read() as session:
+        for table in Base.metadata.sorted_tables:
+            if (key := table.autoincrement_column) is not None:
+                assert list(session.scalars(select(key).order_by(key))) == [1, 2], table.name
 
 
 def test_a_target_with_rows_is_refused_and_unchanged(file_database: Database, server_database: Database) -> None:

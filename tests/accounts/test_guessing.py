@@ -11,7 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from account_manager import AccountManager
-from accounts.login_limits import network_of
+from accounts.failures import network_of
 from accounts.passwords import Passwords
 from accounts.records import Visitor
 from core.errors import AppError, InvalidRequest, LimitReached, NotLoggedIn

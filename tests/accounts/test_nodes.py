@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select, update
 
 from account_manager import AccountManager
+from accounts.login_limits import LoginLimits
 from accounts.passwords import Passwords
 from accounts.records import Visitor
+from accounts.shared_failures import SharedFailures
 from core.errors import LimitReached, NotLoggedIn
 from core.secrets import Secret
 from core.settings import Settings
@@ -68,6 +70,40 @@ def test_a_login_at_one_node_forgets_the_typing_errors_at_all(nodes: list[Accoun
     for _ in range(4):
         fail(nodes[1])
     nodes[0].log_in("Anna", GOOD, HERE)
+
+
+def test_attempts_that_run_at_several_nodes_count_together(database: Database) -> None:
+    """An attempt counts from before the check of its password; otherwise each node would check five."""
+    database.open()
+    limits = [LoginLimits(shared=SharedFailures(database)) for _ in range(2)]
+    with ExitStack() as running:
+        for number in range(5):
+            running.enter_context(limits[number % 2].attempt("192.168.1.7", "anna"))
+        for one in limits:
+            with pytest.raises(LimitReached), one.attempt("192.168.1.7", "anna"):
+                pass
+    with limits[0].attempt("192.168.1.7", "anna"):  # no password was checked, so none of the five counts
+        pass
+
+
+def test_a_login_beyond_its_limit_waits_for_no_writer(database: Database) -> None:
+    database.open()
+    limits = LoginLimits(shared=SharedFailures(database))
+    with ExitStack() as running:
+        for _ in range(5):
+            running.enter_context(limits.attempt("192.168.1.7", "anna"))
+        with database.write(), pytest.raises(LimitReached) as refused, limits.attempt("192.168.1.7", "anna"):
+            pass
+    assert refused.value.retry_after_s == 1, "the running attempts may be right"
+
+
+def test_attackers_lock_no_owner_out_who_is_logged_in_at_another_node(nodes: list[AccountManager]) -> None:
+    nodes[0].log_in("Anna", GOOD, HERE)
+    for number in range(50):
+        fail(nodes[0], Visitor(f"203.0.{number}.1"))
+    with pytest.raises(LimitReached):
+        nodes[1].log_in("Anna", GOOD, Visitor("203.0.113.9"))
+    nodes[1].log_in("Anna", GOOD, HERE)
 
 
 def test_old_failures_count_no_more_and_are_deleted(nodes: list[AccountManager], database: Database) -> None:

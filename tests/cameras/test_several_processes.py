@@ -170,6 +170,20 @@ def test_the_next_owner_knows_the_pinned_certificate(pair: Pair) -> None:
     assert [pin.sha256 for pin in pair.other._certificates.of_host("cam")] == ["ab" * 32]
 
 
+def test_all_nodes_forget_the_certificate_of_a_deleted_camera(pair: Pair) -> None:
+    told: list[bool] = []
+    pair.owner._certificates.check("cam", 443, b"first")
+    pair.owner._certificate_store.save("cam")
+    pair.other.read_again()
+    assert pair.other._certificates.of_host("cam")
+    pair.owner.on_edited(lambda: told.append(bool(pair.owner._certificates.of_host("cam"))))
+    pair.owner.delete_camera(pair.camera_id)
+    assert told[-1] is False, "the other nodes read again after the pin was deleted"
+    pair.other.read_again()
+    assert pair.other._certificates.of_host("cam") == ()
+    pair.other._certificates.check("cam", 443, b"of another device")
+
+
 def test_an_added_camera_is_known_and_connected_by_its_owner(pair: Pair, harness: CameraHarness) -> None:
     device = harness.device("second")
     camera_id = pair.other.add_camera(CameraDraft("second", "admin", Secret("right"), 80)).id

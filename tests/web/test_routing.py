@@ -22,6 +22,8 @@ from database import Database
 from exports.records import ExportDraft, ExportRange
 from exports.store import ExportStore
 from placement.alone import Alone
+from searches.records import SearchDraft, SearchKind
+from searches.store import SearchStore
 from tests.events.logged import stored_camera
 from tests.placement.fake import HERE, THERE, FakePlacement
 from tests.web.conftest import settings_in
@@ -224,6 +226,19 @@ class TestAlone:
         assert 'data-live="/live"' in through(admin, {"Accept": "text/html"}).request("GET", "/viewer/2").text
 
 
+FILE_ROUTES = (
+    ("GET", "/api/exports/{export}"),
+    ("PATCH", "/api/exports/{export}"),
+    ("DELETE", "/api/exports/{export}"),
+    ("POST", "/api/exports/{export}/pause"),
+    ("GET", "/api/exports/{export}/files/a.mp4"),
+    ("GET", "/api/exports/{export}/posters/1"),
+    ("GET", "/api/cases/{case}"),
+    ("POST", "/api/cases/{case}/package"),
+    ("GET", "/api/cases/{case}/package"),
+)
+
+
 class TestFiles:
     """An export, whose files are at the other node, and a case with it."""
 
@@ -257,3 +272,29 @@ class TestFiles:
         for method, path in (("GET", "/api/exports/1/files/a.mp4"), ("POST", "/api/exports/1/pause")):
             assert_problem(admin.request(method, path), 503, "node_away")
         assert admin.request("DELETE", "/api/exports/1").status_code == 204
+
+    @pytest.mark.parametrize("is_alive", [True, False])
+    @pytest.mark.parametrize("headers", [FRONT_DOOR, ROUTED, {"X-Forwarded-For": "203.0.113.7"}])
+    def test_another_users_job_is_answered_as_one_that_does_not_exist(
+        self, harness: WebHarness, placement: FakePlacement, case_id: int, is_alive: bool, headers: dict[str, str]
+    ) -> None:
+        placement.add(THERE, is_alive=is_alive)
+        reviewer = through(harness.token_client(Role.REVIEWER), headers)
+        for method, path in FILE_ROUTES:
+            foreign = reviewer.request(method, path.format(export=1, case=case_id))
+            unknown = reviewer.request(method, path.format(export=77, case=77))
+            assert unknown.status_code == 404, path
+            assert (foreign.status_code, foreign.data, is_handed_on(foreign)) == (404, unknown.data, False), path
+
+    def test_another_users_search_is_answered_as_one_that_does_not_exist(
+        self, harness: WebHarness, admin: ApiClient, database: Database, case_id: int
+    ) -> None:
+        del case_id  # its fixture stores the camera
+        draft = SearchDraft(2, 1, NOW, NOW + timedelta(minutes=1), ((0, 0), (1, 0), (1, 1)), SearchKind.MOVED)
+        search = SearchStore(database).add(None, "", draft, NOW, is_small=False)
+        reviewer = through(harness.token_client(Role.REVIEWER), {"X-Forwarded-For": "203.0.113.7"})
+        for method, path in (("GET", "/api/searches/{}"), ("DELETE", "/api/searches/{}")):
+            foreign, unknown = (reviewer.request(method, path.format(number)) for number in (search.id, 77))
+            assert (foreign.status_code, foreign.data) == (unknown.status_code, unknown.data)
+            assert unknown.status_code == 404
+        assert is_handed_on(admin.request("DELETE", f"/api/searches/{search.id}"))

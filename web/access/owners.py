@@ -1,6 +1,7 @@
 """Where the record of the current request belongs, with several nodes: to a camera, or to the node with its files.
 
-Each function raises ValueError for an invalid id, and NotFound if there is no such record.
+Each function raises ValueError for an invalid id, and NotFound if there is no such record, or if it is another user's:
+the view then answers both alike.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from web.services import services
 
 
 def of_export() -> str:
-    return services().exports.node_of(_id("export_id"))
+    return services().exports.node_of(current_principal(), _id("export_id"))
 
 
 def of_case() -> str:
-    return services().evidence.node_of(_id("case_id"))
+    return services().evidence.node_of(current_principal(), _id("case_id"))
 
 
 def of_search() -> int:
-    return services().searches.camera_of(_id("search_id"))
+    return services().searches.camera_of(current_principal(), _id("search_id"))
 
 
 def of_backfill() -> int:

@@ -33,6 +33,7 @@ _RETRY_SHARE = 0.1  # of the lease, after a failure
 _GIVE_SHARE = 0.2  # of the lease: the longest wait of a round until cameras are free to be given back
 _STOP_S = 5.0
 _LEAST_WAIT_S = 0.05
+_LOOK_S = 0.5  # of the fence: a wait does not count the time for which the machine is suspended
 _AFTER_END_S = 0.02
 _JUMP_SHARE = 0.1  # of the lease: a larger difference between two clocks is a jump of the database's
 
@@ -367,7 +368,7 @@ class LeasePlacement(Placement):
             self._is_stopping.wait(_LEAST_WAIT_S)  # many changes at a time take one round
 
     def _watch_fence(self) -> None:
-        while not self._is_stopping.wait(max(self._fence.left_s(), _LEAST_WAIT_S)):
+        while not self._is_stopping.wait(min(max(self._fence.left_s(), _LEAST_WAIT_S), _LOOK_S)):
             self.let_go_if_fenced()
 
 

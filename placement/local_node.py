@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Protocol
 
-from core.clock import Clock
+from core.clock import BootClock, Clock
 from core.settings import Settings
 from database import Database
 from placement.bus import ChangeBus, Topic
@@ -78,7 +78,7 @@ class LocalNode:
                 capacity=settings.node_capacity,
                 version=version,
             ),
-            clock,
+            BootClock(),  # a machine that wakes up knows that its leases have ended meanwhile
             self.bus,
             Incarnation(settings.data_dir),
             vitals,

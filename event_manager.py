@@ -43,7 +43,7 @@ class EventManager:
     """Thread-safe. Needs an open database and started `cameras` between start() and stop()."""
 
     def __init__(self, database: Database, settings: Settings, clock: Clock, cameras: OnvifManager) -> None:
-        self.log = EventLog(database, clock)
+        self.log = EventLog(database, clock, settings.node_name)
         self.looks = EventLooks(database)
         self.imports = EventImports(database, self.log)
         self._store = SubscriptionStore(database)
@@ -66,6 +66,7 @@ class EventManager:
         self._switches = EventSwitches(database)
         self._listeners: list[ActivityListener] = []
         self._subscriptions: dict[int, CameraSubscription] = {}
+        self._adopted: set[int] = set()  # cameras whose last owner may have left events open
 
     def start(self) -> None:
         """Start the log, and load the subscriptions that an earlier run of the app may have left open."""
@@ -73,7 +74,7 @@ class EventManager:
         self._switches.load()
         camera_ids = {view.id for view in self._cameras.list_cameras()}
         self.pictures.open(camera_ids)
-        self._retention.forget_all_but(camera_ids)
+        self._retention.forget_removed()
         self._subscriptions = {
             camera_id: CameraSubscription(camera_id, self._cameras, self._store, self._clock, stored)
             for camera_id, stored in self._store.load().items()
@@ -177,7 +178,12 @@ class EventManager:
             self._subscriptions.pop(camera_id, None)
 
     def adopt_camera(self, camera_id: int) -> None:
-        """Read the subscription that the last owner of a camera may have left open. Raise Unavailable."""
+        """Take over what the last owner of a camera may have left open: a subscription, and soon its events.
+
+        Raise Unavailable.
+        """
+        with self._lock:
+            self._adopted.add(camera_id)
         self._switches.load()
         stored = self._store.load().get(camera_id)
         if stored is not None:
@@ -200,8 +206,22 @@ class EventManager:
         return parse_words(words, names, self._clock.now_utc().astimezone())
 
     def clean(self) -> bool:
-        """Delete a batch of old events if it is time. Return True if more is to be deleted now. Raise Unavailable."""
+        """End the events that other nodes have left open, and delete a batch of old events if it is time.
+
+        Return True if more is to be deleted now. Raise Unavailable.
+        """
+        self._end_left_open()
         return self._retention.step()
+
+    def _end_left_open(self) -> None:
+        """End the events of adopted cameras whose last owner has died. Raise Unavailable."""
+        with self._lock:
+            adopted = set(self._adopted)
+        if adopted:
+            owned = [camera_id for camera_id in adopted if self._cameras.owns(camera_id)]
+            self.log.close_left_open(owned, self._cameras.living_nodes())
+            with self._lock:
+                self._adopted -= adopted
 
     # ---- events ----------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -75,7 +75,7 @@ class NotificationManager:
         self._keep = timedelta(days=settings.notification_log_days)
         self._rules = RuleBook(RuleStore(database))
         self._sink_store = SinkStore(database)
-        self._deliveries = DeliveryStore(database)
+        self._deliveries = DeliveryStore(database, settings.node_name)
         self._courier = Courier(
             CourierParts(
                 settings=settings,
@@ -92,6 +92,10 @@ class NotificationManager:
         self._trials = TrialLimit(clock)
         self._shown = ShownDevices(database, cameras)
         self._looked_s = self._pruned_s = float("-inf")
+        self._has_others = bool(settings.node_name)
+        self._takes_over = False  # deliveries of dead nodes
+        self._changing_sinks = threading.Lock()  # of a change in the database until the queues follow it
+        self._sink_listeners: list[Callable[[], None]] = []
         events.log.on_stored(self._dispatcher.take)
         events.log.on_changed(self._dispatcher.take)
         cameras.on_delete(self._forget_camera)
@@ -105,12 +109,28 @@ class NotificationManager:
         self._rules.load()
         self._shown.load()
         self._sinks.start(self._sink_store.sinks(self._cameras.vault))
-        self._send_waiting()
+        self._queue_stored(self._deliveries.waiting())
         self._looked_s = float("-inf")
 
     def stop(self) -> None:
         """End all sinks within 2 s. May be called twice."""
         self._sinks.stop()
+
+    # ---- several nodes ---------------------------------------------------------------------------
+
+    def on_sinks_changed(self, listener: Callable[[], None]) -> None:
+        """Call `listener()` after this process has added, changed or removed a sink."""
+        self._sink_listeners.append(listener)
+
+    def read_sinks_again(self) -> None:
+        """Follow the sinks that another node may have changed, in the thread of work()."""
+        self._look_soon()
+
+    def adopt_camera(self, camera_id: int) -> None:
+        """Take over the deliveries of a dead node, which may have had this camera, in the thread of work()."""
+        del camera_id
+        self._takes_over = True
+        self._look_soon()
 
     # ---- rules -----------------------------------------------------------------------------------
 
@@ -189,10 +209,11 @@ class NotificationManager:
         """Raise InvalidRequest with the field's name, or Conflict (too_many_sinks)."""
         check_settings(draft.settings, has_secret=bool(draft.secret))
         kind, vault = kind_of(draft.settings), self._cameras.vault
-        sink_id = self._sink_store.add(draft, kind, vault, self._clock.now_utc())
-        sink = StoredSink(sink_id, kind, draft.name, draft.is_on, draft.settings, draft.secret or None)
-        self._sinks.set(sink)
-        self._look_soon()
+        with self._changing_sinks:
+            sink_id = self._sink_store.add(draft, kind, vault, self._clock.now_utc())
+            sink = StoredSink(sink_id, kind, draft.name, draft.is_on, draft.settings, draft.secret or None)
+            self._sinks.set(sink)
+        self._sinks_changed()
         return sink
 
     def change_sink(self, sink_id: int, change: SinkChange) -> StoredSink:
@@ -217,16 +238,19 @@ class NotificationManager:
             )
             raise InvalidRequest.of_field(field, message)
         check_settings(after.settings, has_secret=bool(after.secret) or not after.is_readable)
-        self._sink_store.change(after, self._cameras.vault)
-        self._sinks.set(after)
-        self._look_soon()
+        with self._changing_sinks:
+            self._sink_store.change(after, self._cameras.vault)
+            self._sinks.set(after)
+        self._sinks_changed()
         return after
 
     def remove_sink(self, sink_id: int) -> None:
         """Raise NotFound, or Conflict for the push sink."""
-        if self._sinks.get(sink_id).kind is not SinkKind.PUSH:
-            self._sinks.remove(sink_id)  # it takes back what its row remembers
-        self._sink_store.remove(sink_id)
+        with self._changing_sinks:
+            if self._sinks.get(sink_id).kind is not SinkKind.PUSH:
+                self._sinks.remove(sink_id)  # it takes back what its row remembers
+            self._sink_store.remove(sink_id)
+        self._sinks_changed()
 
     def test_sink(self, who: Principal, sink_id: int) -> Outcome:
         """Send a test now, also by a sink that is off. Return the outcome.
@@ -281,8 +305,16 @@ class NotificationManager:
     # ---- inside ----------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """Look for changes that arrive without a message: rules of removed users, other cameras, old deliveries."""
+        """Look for changes that arrive without a message: rules of removed users, other cameras, old deliveries.
+
+        With several nodes, also the sinks that other nodes have changed, and the deliveries of dead ones.
+        """
         self._rules.load()
+        if self._has_others:
+            with self._changing_sinks:
+                self._sinks.follow(self._sink_store.sinks(self._cameras.vault))
+        if self._takes_over:
+            self._take_over()
         if self._sinks.has_mqtt():
             self._sinks.show_devices(self._shown.devices(), self._dispatcher.board.states())
         now_s = self._clock.monotonic_s()
@@ -290,9 +322,23 @@ class NotificationManager:
             self._pruned_s = now_s
             self._deliveries.prune(self._clock.now_utc(), self._keep)
 
+    def _take_over(self) -> None:
+        """Queue the deliveries of dead nodes. Raise Unavailable: the next look tries it again."""
+        self._takes_over = False
+        try:
+            self._queue_stored(self._deliveries.take_over(self._cameras.living_nodes()))
+        except AppError:
+            self._takes_over = True
+            raise
+
     def _forget_camera(self, camera_id: int) -> None:
         self._dispatcher.forget_camera(camera_id)
         self._look_soon()
+
+    def _sinks_changed(self) -> None:
+        self._look_soon()
+        for listener in self._sink_listeners:
+            listener()
 
     def _look_soon(self) -> None:
         self._looked_s = float("-inf")
@@ -387,12 +433,12 @@ class NotificationManager:
             is_alert_again=decision.is_alert_again,
         )
 
-    def _send_waiting(self) -> None:
-        """Queue the deliveries that waited when the app ended, except old ones."""
+    def _queue_stored(self, deliveries: Iterable[Delivery]) -> None:
+        """Queue deliveries that waited when the app, or another node, ended, except old ones."""
         now, now_s = self._clock.now_utc(), self._clock.monotonic_s()
         late: list[int] = []
         gone: list[int] = []
-        for delivery in self._deliveries.waiting():
+        for delivery in deliveries:
             event = self._event_of(delivery)
             if event is None:
                 gone.append(delivery.id)

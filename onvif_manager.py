@@ -86,7 +86,13 @@ class OnvifManager:
             self._registry, self._store, self._connector, self._snapshots, self._cache, protection.gate, clock
         )
         self._table_reader = TableReader(
-            self._registry, self._store, self._connector, self._editor, self._cache, _as_loaded
+            self._registry,
+            self._store,
+            self._certificate_store,
+            self._connector,
+            self._editor,
+            self._cache,
+            _as_loaded,
         )
         self._pretend = PretendCamera(
             self._registry, self._store, self._connector, self._editor, spawner, settings, clock
@@ -166,6 +172,10 @@ class OnvifManager:
     def use_placement(self, placement: Placement) -> None:
         """Connect only the cameras that `placement` gives to this process. Call it before start()."""
         self._ownership.follow(placement)
+
+    def living_nodes(self) -> frozenset[str]:
+        """Return the names of the living nodes. They are known once this node has gained a camera."""
+        return self._ownership.living_nodes()
 
     def on_lost(self, callback: Callable[[int], None]) -> None:
         """Call `callback(camera_id)` after another node became the owner: everything at the device must end.
@@ -324,6 +334,7 @@ class OnvifManager:
         if unused:
             self._certificates.forget(host, unused)
             self._certificate_store.save(host)
+            self._store.tell()
 
     def accept_certificate(self, camera_id: int, sha256: str) -> CameraView:
         """Pin the changed certificate of a camera that has this fingerprint, and connect again.

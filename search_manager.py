@@ -59,7 +59,7 @@ class SearchManager:
 
     def release_camera(self, camera_id: int) -> None:
         """End the searches of a camera that another node connects."""
-        self._worker.end_camera(camera_id, CAMERA_MOVED)
+        self._worker.release_camera(camera_id, CAMERA_MOVED)
 
     def adopt_camera(self, camera_id: int) -> None:
         """Let the searches fail that the last owner of a camera has left unfinished."""

@@ -193,6 +193,8 @@ class Application:
         if self.node is not None:
             self.node.follow_cameras(self.cameras, self.streams)  # first: it continues refused logins
             self.node.follow_logins(self.accounts)
+            self.node.follow_events(self.events.log)
+            self.node.follow_sinks(self.notifications)
         managers = Managers(
             cameras=self.cameras,
             streams=self.streams,
@@ -233,11 +235,13 @@ class Application:
     def _follow_moves(self) -> None:
         """Let the managers follow the moves of cameras between nodes.
 
-        Pages learn of a move before their streams end, and go on at the new owner. The quick ends come first, so that
-        the device soon has no RTSP session; the last two ask the device.
+        Pages learn of a move before their streams end, and go on at the new owner. The RTSP sessions end next, before
+        anything that could wait. The last two ask the device. None of them may wait for the database.
         """
         for end in (
             self.sockets.leave_camera,
+            self.gateway.release_camera,
+            self.streams.stop_camera,
             self.archive.release_camera,
             self.exports.release_camera,
             self.backfills.release_camera,
@@ -246,8 +250,6 @@ class Application:
             self.recordings.release_camera,
             self.pinned_channels.forget_camera,
             self.motion_watch.forget_camera,
-            self.streams.stop_camera,
-            self.gateway.release_camera,
             self.ptz.stop_camera,
             self.event_listeners.close_camera,
         ):
@@ -258,11 +260,12 @@ class Application:
             self.ptz.release_camera,
         ):
             self.cameras.on_closed(forget)
-        for begin in (
-            self.gateway.adopt_camera,
+        for begin in (  # those that read the database first, so that nothing connects before
             self.events.adopt_camera,
+            self.notifications.adopt_camera,
             self.ptz.adopt_camera,
             self.searches.adopt_camera,
+            self.gateway.adopt_camera,
             self.exports.adopt_camera,
             self.backfills.adopt_camera,
             self.motion.forget_camera,

@@ -1,7 +1,7 @@
 """The installation that an archive belongs to, so that no camera gets the footage of another one with its id.
 
 Files and the index name cameras by ids of the app's database. If that database is new, the ids begin with 1 again.
-The database also remembers the folders of the volumes: an index that is made again does not know them.
+The database also remembers the folders of each node's volumes: an index that is made again does not know them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import json
 import logging
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
+
+from sqlalchemy.orm import Session
 
 from archive.index import ArchiveIndex
 from archive.records import EPOCH
@@ -21,20 +24,24 @@ from tables import ChoiceRow
 log = logging.getLogger(__name__)
 
 _IDENTITY = "archive_installation"
-_FOLDERS = "archive_folders"
+_FOLDERS = "archive_folders"  # a list: of the app without a NODE_NAME
+_FOLDERS_OF_NODES = "archive_folders_of_nodes"  # a list for each NODE_NAME
 
 
 class Installation:
     """Thread-safe. Before load() it knows nothing and notes nothing: the command `reindex` takes all volumes.
 
-    `since`: the time of the database's first start. Footage from before it was recorded with another database.
+    `node_name`: "" for an app of one process. `since`: the time of the database's first start. Footage from before it
+    was recorded with another database.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, node_name: str = "") -> None:
         self._database = database
         self._clock = clock
+        self._node_name = node_name
         self._id = ""
         self._folders: frozenset[str] = frozenset()
+        self._former_folders: frozenset[str] = frozenset()  # of the app before it had a NODE_NAME
         self.since: datetime = EPOCH
 
     def load(self) -> None:
@@ -46,14 +53,18 @@ class Installation:
                 row = ChoiceRow(name=_IDENTITY, value=json.dumps(value))
                 session.add(row)
             identity = json.loads(row.value)
-            folders = session.get(ChoiceRow, _FOLDERS)
-            self._folders = frozenset(json.loads(folders.value) if folders is not None else [])
+            alone = frozenset(_stored(session, _FOLDERS, []))
+            own = frozenset(_stored(session, _FOLDERS_OF_NODES, {}).get(self._node_name, []))
+        self._folders, self._former_folders = (own, alone) if self._node_name else (alone, frozenset())
         self._id, self.since = identity["id"], datetime.fromisoformat(identity["since"])
 
     def claim(self, index: ArchiveIndex) -> bool:
         """Note in an index that it belongs to this installation. Return False if it belonged to another one: it was
         then moved away, and the index is a new one. Raise StartRefused if that fails."""
         if index.belongs_to(self._id):
+            for volume in index.volumes():
+                if volume.folder in self._former_folders:
+                    self.note_folder(Path(volume.folder))
             return True
         for volume in index.volumes():
             self.note_folder(Path(volume.folder))
@@ -71,10 +82,16 @@ class Installation:
         if not self._id or self.has_used(folder):
             return
         with self._database.write() as session:
-            row = session.get(ChoiceRow, _FOLDERS)
-            if row is None:
-                row = ChoiceRow(name=_FOLDERS, value="[]")
-                session.add(row)
-            folders = frozenset([*json.loads(row.value), str(folder)])
-            row.value = json.dumps(sorted(folders))
-        self._folders = folders
+            if self._node_name:
+                of_nodes = _stored(session, _FOLDERS_OF_NODES, {})
+                folders = of_nodes[self._node_name] = sorted({*of_nodes.get(self._node_name, []), str(folder)})
+                session.merge(ChoiceRow(name=_FOLDERS_OF_NODES, value=json.dumps(of_nodes)))
+            else:
+                folders = sorted({*_stored(session, _FOLDERS, []), str(folder)})
+                session.merge(ChoiceRow(name=_FOLDERS, value=json.dumps(folders)))
+        self._folders = frozenset(folders)
+
+
+def _stored(session: Session, name: str, default: Any) -> Any:
+    row = session.get(ChoiceRow, name)
+    return json.loads(row.value) if row is not None else default

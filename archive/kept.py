@@ -58,13 +58,15 @@ NOTHING_KEPT = KeptSpans()
 
 
 class KeptRanges:
-    """Needs an open database. Safe between threads."""
+    """Needs an open database. Safe between threads.
+
+    All calls read the database: another node may have kept or released a range.
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._lock = threading.RLock()
-        self._spans: Mapping[Channel, KeptSpans] | None = None
 
     def ranges(self, camera_id: int | None = None) -> list[KeptRange]:
         """Return the kept ranges of a camera or of all cameras, the newest footage first."""
@@ -114,7 +116,6 @@ class KeptRanges:
                     found = _range(row)
             except IntegrityError:
                 raise NotFound("There is no such camera.") from None
-            self._spans = None
         return found
 
     def release(self, range_id: int, by: Principal) -> None:
@@ -124,7 +125,6 @@ class KeptRanges:
             if not may_release(by, _range(row)):
                 raise Forbidden("Another user keeps this range: only this user or an admin may release it.")
             session.delete(row)
-            self._spans = None
 
     def expire(self) -> int:
         """Release the ranges whose time is over. Return their number."""
@@ -144,21 +144,13 @@ class KeptRanges:
                     row.start_at.isoformat(timespec="seconds"),
                 )
                 session.delete(row)
-            self._spans = None
         return len(rows)
-
-    def forget(self) -> None:
-        """Read the ranges again: a camera was deleted, and its ranges with it."""
-        with self._lock:
-            self._spans = None
 
     @contextmanager
     def unchanged(self) -> Iterator[Mapping[Channel, KeptSpans]]:
-        """Yield the kept times by channel. Until the end of the block no range is added or released."""
+        """Yield the kept times by channel. Until the end of the block this process adds and releases no range."""
         with self._lock:
-            if self._spans is None:
-                self._spans = self._read_spans()
-            yield self._spans
+            yield self._read_spans()
 
     def spans(self) -> Mapping[Channel, KeptSpans]:
         """Return the kept times by channel, as of now."""

@@ -26,6 +26,7 @@ from archive.rules import RuleStore
 from archive.trash import TrashBin
 from archive.volumes import Volumes
 from archive.writer import ArchiveWriter
+from core.archive import RecordingRule
 from core.clock import Clock
 from core.errors import AppError
 
@@ -97,7 +98,6 @@ class Retention:
     def delete_camera(self, camera_id: int) -> None:
         """Delete all footage of a camera that was removed, kept footage too: its limit by law went with its rules."""
         self._removed_cameras.add(camera_id)
-        self._parts.kept.forget()
         self._wake.set()
 
     def delete_removed_cameras(self, known: Collection[int], since: datetime) -> None:
@@ -133,13 +133,14 @@ class Retention:
             parts.kept.expire()
         self._spared.forget_closed()
         self._trash_removed_cameras()
+        parts.rules.load()  # another node may have changed one
         deleted = self._empty_trash(self._trash.items(MOST_PER_PASS))
         rules, now_ms = parts.rules.rules(), to_ms(self._clock.now_utc())
         planner = RetentionPlanner(parts.index, rules, parts.kept.spans(), now_ms, self._spared)
         spaces = self._spaces()
         plan = planner.plan(needs_of(spaces, planner, parts.index), MOST_PER_PASS, by_age=is_clock_sure)
         self._tell_volumes(spaces, plan.only_kept)
-        deleted += self._delete(plan.due)
+        deleted += self._delete(plan.due, rules)
         self._tell_limits(plan.due)
         if deleted:
             self._tell_volumes(self._spaces(), set())  # new files go where space is free now
@@ -161,12 +162,17 @@ class Retention:
 
     # ---- deleting --------------------------------------------------------------------------------
 
-    def _delete(self, due: Sequence[DueFile]) -> int:
+    def _delete(self, due: Sequence[DueFile], rules: Mapping[Channel, RecordingRule]) -> int:
+        """Delete files that are due by `rules`, until a rule changes: another pass begins then."""
         deleted = 0
         for begin in range(0, len(due), FILES_PER_S):
             if begin and self._is_stopping.wait(1.0):
                 break
             batch = due[begin : begin + FILES_PER_S]
+            self._parts.rules.load()
+            if self._parts.rules.rules() != rules:
+                self._wake.set()
+                break
             # A user may have kept a range since the plan was made.
             with self._parts.kept.unchanged() as kept:
                 keys = [one.file.key for one in batch if one.reason is DueReason.LIMIT or not _is_kept(one.file, kept)]

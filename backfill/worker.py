@@ -131,10 +131,11 @@ class BackfillWorker:
     def _next_due(self) -> Backfill | None:
         """Return the next job; those of users come before those of rules."""
         now_s = self._clock.monotonic_s()
+        waiting = self._store.waiting()  # without the lock, because release_camera() may not wait for the database
         with self._lock:
             due = [
                 job
-                for job in self._store.waiting()
+                for job in waiting
                 if self._not_before_s.get(job.id, 0.0) <= now_s and self._planner.owns(job.camera_id)
             ]
         return min(due, key=lambda job: (job.is_automatic, job.id), default=None)

@@ -41,6 +41,7 @@ from bench import (
 )
 from bench.figures import TABLE_HEAD, Figure, Measurement, merged, row
 from bench.setting import ROOT, App, Recorder, app, recorder
+from web.front_end import FrontEnd
 
 # In the order of the table.
 PARTS = (
@@ -106,9 +107,21 @@ def options_of(argv: list[str]) -> argparse.Namespace:
     return options
 
 
+def is_built(checkout: Path) -> bool:
+    """True if the app of this checkout serves its build, or has none: pages of single source files open later."""
+    has_build = (checkout / "tools" / "build_front_end.mjs").is_file()
+    return not has_build or bool(FrontEnd(checkout / "static").addresses().built)
+
+
 def main(argv: list[str]) -> int:
     """Return the exit status: 1 if a part could not be measured. The other parts are saved."""
     options = options_of(argv)
+    for checkout in () if options.plot else (ROOT, options.beside or ROOT):
+        if not is_built(checkout):
+            print(
+                f"{checkout}: the front end is not built from its present sources. Run: make front-end", file=sys.stderr
+            )
+            return 1
     if options.beside:
         return _measure_beside(options.beside.resolve(), options.parts, options.runs, options.window)
     kept, failed = report.read(report.FOLDER), False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable
 
 from cameras.certificates import CertificateStore
@@ -15,6 +16,7 @@ from core.placement import CameraCallback, Placement
 
 log = logging.getLogger(__name__)
 
+_ENDS_S = 3.0  # the connection ends then, whatever a callback of on_lost() waits for
 _LAST_ANSWER_S = 0.5  # a worker may have a subscription for a moment, which it could not end without the connection
 
 
@@ -44,13 +46,20 @@ class Ownership:
         placement.on_lost(self._lose)
         placement.on_gained(self._gain)
 
+    def living_nodes(self) -> frozenset[str]:
+        placement = self._registry.placement
+        return frozenset(view.node.name for view in placement.nodes() if view.is_alive) if placement else frozenset()
+
     def _lose(self, camera_id: int) -> None:
         """End everything that this process has at the device, and then the connection to it.
 
-        Nothing here waits for the database: it may be away, and the next owner connects soon.
+        Nothing here waits for the database: it may be away, and the next owner connects soon. A callback that hangs
+        despite that delays the end of the connection by three seconds.
         """
         self._connector.forget(camera_id)
-        _call(self.on_lost, camera_id)
+        ends = threading.Thread(target=_call, args=(self.on_lost, camera_id), name=f"lost-{camera_id}", daemon=True)
+        ends.start()
+        ends.join(_ENDS_S)
         self._connector.wait_idle(camera_id, _LAST_ANSWER_S)
         with self._registry.changed:
             entry = self._registry.find(camera_id)
@@ -59,6 +68,7 @@ class Ownership:
         self._snapshots.forget(camera_id)
         if device is not None:
             device.close()
+        ends.join()
         _call(self.on_closed, camera_id)
         log.info("camera %d: another node may connect it now", camera_id)
 
@@ -76,8 +86,10 @@ class Ownership:
         if device is not None:
             device.close()
         log.info("camera %d: this node connects it from now on", camera_id)
-        _call(self.on_gained, camera_id)
-        self._connector.connect_now(camera_id)
+        owns = self._registry.owns
+        _call((callback for callback in self.on_gained if owns(camera_id)), camera_id)  # the database may take long
+        if owns(camera_id):
+            self._connector.connect_now(camera_id)
 
 
 def _call(callbacks: Iterable[Callable[[int], None]], camera_id: int) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
+from cameras.certificates import CertificateStore
 from cameras.connecting import Connector
 from cameras.editing import CameraEditor
 from cameras.registry import Registry
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class TableReader:
-    """Compares the tables with the registry. The database is the truth for what users enter.
+    """Compares the tables with the registry and the pins. The database is the truth for what users enter.
 
     Knowledge of the device is newer in the memory of the camera's owner; other processes take it from the tables.
     """
@@ -25,6 +26,7 @@ class TableReader:
         self,
         registry: Registry,
         store: CameraStore,
+        certificates: CertificateStore,
         connector: Connector,
         editor: CameraEditor,
         cache: SnapshotCache,
@@ -32,6 +34,7 @@ class TableReader:
     ) -> None:
         self._registry = registry
         self._store = store
+        self._certificates = certificates
         self._connector = connector
         self._editor = editor
         self._cache = cache
@@ -39,6 +42,7 @@ class TableReader:
 
     def read_again(self) -> None:
         """Follow all changes since the last call. Raise Unavailable if the database does not answer."""
+        self._certificates.read_again()
         with self._registry.saving:
             rows = {row.stored.id: replace(row, stored=self._as_loaded(row.stored)) for row in self._store.load_all()}
             gone = [camera_id for camera_id in self._registry.ids() if camera_id not in rows]

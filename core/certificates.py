@@ -59,13 +59,26 @@ class PinnedCertificates:
         with self._lock:
             self._pins = {(pin.host, pin.port): pin for pin in pins}
 
-    def load_host(self, host: str, pins: Iterable[PinnedCertificate]) -> None:
-        """Take over pins of a host that another process has stored. Pins of other ports stay."""
+    def follow(self, pin: PinnedCertificate, before: str | None) -> bool:
+        """Take over a pin that another process has stored. `before`: the fingerprint that was stored before, if any.
+
+        Return False if this process has changed or forgotten its pin since then.
+        """
         with self._lock:
-            for pin in pins:
-                known = self._pins.get((host, pin.port))
-                if known is None or known.sha256 != pin.sha256:
-                    self._pins[host, pin.port] = pin
+            known = self._pins.get((pin.host, pin.port))
+            if known is not None and known.sha256 == pin.sha256:
+                return True
+            is_ours = before is not None and (known is None or known.sha256 != before)
+            if not is_ours:
+                self._pins[pin.host, pin.port] = pin
+            return not is_ours
+
+    def follow_removal(self, host: str, port: int, sha256: str) -> None:
+        """Forget a pin that another process has deleted, unless this process has pinned another certificate."""
+        with self._lock:
+            known = self._pins.get((host, port))
+            if known is not None and known.sha256 == sha256:
+                del self._pins[host, port]
 
     def on_change(self, callback: Callable[[str], None]) -> None:
         """Call `callback(host)` after a certificate of the host was pinned. It must not block: clients call `check`

@@ -6,6 +6,8 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+_BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # only Linux has the first one
+
 
 class Clock(Protocol):
     """Source of the current time."""
@@ -27,6 +29,16 @@ class SystemClock(Clock):
 
     def monotonic_s(self) -> float:
         return time.monotonic()
+
+
+class BootClock(SystemClock):
+    """As SystemClock, but `monotonic_s` also counts the time for which Linux has suspended the machine.
+
+    Waits do not count it: Python measures them by another clock.
+    """
+
+    def monotonic_s(self) -> float:
+        return time.clock_gettime(_BOOT_CLOCK)
 
 
 def rfc3339(moment_utc: datetime) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from core.errors import Unavailable
@@ -26,13 +27,36 @@ class Node:
     place: str
 
 
+class NodeState(StrEnum):
+    """LEAVING: the node is drained, so it gives its cameras to the others. GONE: its lease has ended."""
+
+    ALIVE = "alive"
+    LEAVING = "leaving"
+    GONE = "gone"
+
+
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """State of a node for the page of nodes. `cameras`: the number that it owns, None if it owns all."""
+    """State of a node for the page of nodes. `cameras`, `channels`: those that it owns, None if it owns all.
+
+    `capacity`: most channels, 0 for no limit. `lease_left_s`: at the last look of this process; None without a lease.
+    """
 
     node: Node
     is_alive: bool = True
     cameras: int | None = None
+    channels: int | None = None
+    capacity: int = 0
+    site: str = ""
+    version: str = ""
+    is_draining: bool = False
+    lease_left_s: float | None = None
+
+    @property
+    def state(self) -> NodeState:
+        if not self.is_alive:
+            return NodeState.GONE
+        return NodeState.LEAVING if self.is_draining else NodeState.ALIVE
 
 
 class NotOwner(Unavailable):
@@ -64,6 +88,10 @@ class Placement(Protocol):
 
     def nodes(self) -> list[NodeView]:
         """Return all known nodes, sorted by name."""
+        ...
+
+    def set_draining(self, name: str, is_draining: bool) -> None:
+        """Let a node give its cameras to the others, or take cameras again. Raise NotFound if there is no such node."""
         ...
 
     def on_gained(self, callback: CameraCallback) -> None:

@@ -15,7 +15,7 @@ from core.clock import Clock
 from core.errors import AppError
 from core.events import ClosedWhy, EventDay, EventSource, EventZone, LoggedEvent, PictureSubject
 from database import Database
-from events.log_query import EventNewsPage, EventPage, EventQuery, to_ms
+from events.log_query import EventNewsPage, EventPage, EventQuery
 from events.log_store import EventChange, EventLogStore
 
 log = logging.getLogger(__name__)
@@ -33,19 +33,24 @@ StoredListener = Callable[[LoggedEvent], None]
 
 @dataclass(slots=True)
 class _Entry:
-    """An event on its way to the database. `is_waiting`: it has values that are not stored yet."""
+    """An event on its way to the database. `is_waiting`: it has values that are not stored yet.
+
+    `is_unsure`: the database was lost while the event was written, and may have stored it.
+    """
 
     event: LoggedEvent
     id: int = 0
     is_waiting: bool = False
     tries: int = 0
+    is_unsure: bool = False
 
 
 class EventLog:
     """Safe between threads. Needs an open database between start() and stop()."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self.store = EventLogStore(database)
+    def __init__(self, database: Database, clock: Clock, node: str = "") -> None:
+        """`node`: the name of this node, "" for a single process."""
+        self.store = EventLogStore(database, node)
         self._clock = clock
         self._lock = threading.Lock()
         self._open: dict[Hashable, _Entry] = {}
@@ -57,6 +62,9 @@ class EventLog:
         self._change_listeners: list[StoredListener] = []
         self._flushing = threading.Lock()
         self._news = threading.Condition()
+        self._changes = 0  # of stored events, since the start of the app
+        self._untold = False  # the other nodes do not know of changes
+        self._news_listeners: list[Callable[[], None]] = []
         self._is_stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -94,6 +102,27 @@ class EventLog:
     def on_changed(self, listener: StoredListener) -> None:
         """Call `listener` with each stored event that has changed, such as at its end. Otherwise as on_stored()."""
         self._change_listeners.append(listener)
+
+    def on_news(self, listener: Callable[[], None]) -> None:
+        """Call `listener()` after this process has changed stored events, in the thread of the log."""
+        self._news_listeners.append(listener)
+
+    def wake(self) -> None:
+        """Let news() look again: another node may have changed stored events."""
+        with self._news:
+            self._changes += 1
+            self._news.notify_all()
+
+    def close_left_open(self, camera_ids: Collection[int], living: Collection[str]) -> None:
+        """End the events of cameras of this node that other nodes have left open. Raise Unavailable.
+
+        `living`: the names of the living nodes. The events of the server itself end if their node is not among them.
+        """
+        with self._flushing:
+            count = self.store.close_left_open(camera_ids, living, self._clock.now_utc())
+        if count:
+            log.info("%d events of other nodes were open; they end at the last sign of life of their node", count)
+            self._note_change()
 
     # ---- events ----------------------------------------------------------------------------------
 
@@ -185,12 +214,14 @@ class EventLog:
         """Return the events that began or changed after `as_of` of an earlier answer; wait for one if there is none."""
         until_s = self._clock.monotonic_s() + wait_s
         while True:
+            with self._news:
+                changes = self._changes
             found = self.store.news(query, after, limit=limit)
             left_s = until_s - self._clock.monotonic_s()
             if found.events or found.gone or left_s <= 0 or self._is_stopping.is_set():
                 return found
             with self._news:
-                if to_ms(found.as_of) >= self.store.changed_ms:
+                if self._changes == changes:
                     self._news.wait(left_s)
             after = found.as_of
 
@@ -236,36 +267,55 @@ class EventLog:
             batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
             for entry in batch:
                 entry.is_waiting = False
-            new = [entry for entry in batch if not entry.id]
-            added = [entry.event for entry in new]
-            known = [replace(entry.event, id=entry.id) for entry in batch if entry.id]
-            changed = [_change(entry) for entry in batch if entry.id]
             dropped, self._dropped = self._dropped, 0
             pictured, self._pictured = self._pictured, {}
         if dropped:
             log.warning("%d events were dropped, because too many waited for the database", dropped)
         try:
+            found = self._find_written(batch)
+            with self._lock:
+                new = [entry for entry in batch if not entry.id]
+                added = [entry.event for entry in new]
+                known = [replace(entry.event, id=entry.id) for entry in batch if entry.id and not entry.is_unsure]
+                changed = [_change(entry) for entry in batch if entry.id]
             ids = self.store.write(added, changed, self._clock.now_utc(), pictured)
-        except AppError:
-            self._put_back(batch, pictured)
-            raise
-        except Exception:
-            for entry in batch:
-                entry.tries += 1
-            self._put_back([entry for entry in batch if entry.tries < MOST_TRIES], pictured)
+        except Exception as error:
+            self._write_later(batch, pictured, error)
             raise
         with self._lock:
             for entry, event_id in zip(new, ids, strict=True):
                 entry.id = event_id
+            for entry in batch:
+                entry.is_unsure = False
+            stored = [replace(entry.event, id=entry.id) for entry in found]
             has_more = bool(self._waiting)
         if batch or pictured:
-            with self._news:
-                self._news.notify_all()
-        stored = [replace(event, id=event_id) for event, event_id in zip(added, ids, strict=True)]
+            self._note_change()
+        stored += [replace(event, id=event_id) for event, event_id in zip(added, ids, strict=True)]
         fresh = [event for event in stored if event.source is not EventSource.IMPORT]
         _tell(self._listeners, fresh)
         _tell(self._change_listeners, known)
         return has_more and len(batch) == _MOST_AT_ONCE
+
+    def _find_written(self, batch: list[_Entry]) -> list[_Entry]:
+        """Return the unsure entries that the database has stored; they have their ids then. Raise Unavailable."""
+        unsure = [entry for entry in batch if entry.is_unsure]
+        unread = [entry for entry in unsure if not entry.id]
+        if unread:
+            for entry, event_id in zip(unread, self.store.find_written([one.event for one in unread]), strict=True):
+                entry.id = event_id
+        return [entry for entry in unsure if entry.id]
+
+    def _write_later(self, batch: list[_Entry], pictured: dict[int, PictureSubject | None], error: Exception) -> None:
+        """Let a batch wait again. A fault of the app itself, which its events may cause, is tried a few times only."""
+        if isinstance(error, AppError):
+            if error.code == "database_unreachable":  # the end of the connection may have hidden a success
+                for entry in batch:
+                    entry.is_unsure = entry.is_unsure or not entry.id
+        else:
+            for entry in batch:
+                entry.tries += 1
+        self._put_back([entry for entry in batch if entry.tries < MOST_TRIES], pictured)
 
     def _put_back(self, batch: list[_Entry], pictured: dict[int, PictureSubject | None]) -> None:
         with self._lock:
@@ -274,6 +324,17 @@ class EventLog:
                 entry.is_waiting = True
             self._waiting = again + self._waiting
             self._pictured = pictured | self._pictured
+
+    def _note_change(self) -> None:
+        self._untold = True
+        self.wake()
+
+    def _tell_nodes(self) -> None:
+        """Tell the other nodes once of all changes since the last call."""
+        if self._untold:
+            self._untold = False
+            for listener in self._news_listeners:
+                listener()
 
     def _note_alive(self) -> None:
         """Store a sign of life while events are open."""
@@ -294,6 +355,7 @@ class EventLog:
         """Write the waiting events. Return the seconds until the next attempt."""
         try:
             self.flush()
+            self._tell_nodes()
             self._note_alive()
         except AppError as error:
             log.warning("the log of events could not be written (%s)", error.code)

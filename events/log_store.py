@@ -8,16 +8,14 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Row, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Table, and_, bindparam, delete, func, insert, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.errors import NotFound
 from core.events import (
-    Box,
     ClosedWhy,
     EventDay,
-    EventKind,
     EventSource,
     EventZone,
     LoggedEvent,
@@ -35,25 +33,27 @@ from events.log_query import (
     conditions,
     cursor_of,
     from_ms,
-    minute_of,
     page_conditions,
     to_ms,
 )
-from tables import Base, EventDayRow, EventHeartbeatRow, EventRow, EventSeenRow
+from events.log_rows import LABEL, event_of, stored_box, values_of
+from events.open_events import end_open, write_alive
+from tables import Base, CameraRow, EventDayRow, EventRow, EventSeenRow
 
-_ALIVE = 1  # the one row of event_heartbeat
 _COLUMNS = (  # rows of columns are read twice as fast as objects; `count` is a method of rows
     *(column for column in EventRow.__table__.c if column.name != "count"),
     EventRow.count.label("changes"),
 )
 # By the table, not by the class: an update of a class fails for all rows if one of them is deleted meanwhile.
 _UPDATE = update(cast(Table, EventRow.__table__)).where(EventRow.id == bindparam("row_id"))
-_CHANGE = _UPDATE.values({name: bindparam(name) for name in ("end_ms", "count", "closed_why", "rule", "changed_ms")})
+_CHANGE = _UPDATE.values(
+    {name: bindparam(name) for name in ("end_ms", "count", "closed_why", "rule", "changed_ms", "node")}
+)
 _MARK_PICTURE = _UPDATE.values({name: bindparam(name) for name in ("has_picture", "changed_ms")})
 _JOIN = _UPDATE.values({"is_joined": True})
 _JOIN_NEWS = _UPDATE.values({"is_joined": True, "changed_ms": bindparam("changed_ms")})
 _SHOW_SUBJECT = _UPDATE.values({name: bindparam(name) for name in ("score", "label", "box")})
-_LABEL = 64
+_LEAST_MARK = 946_684_800_000  # the year 2000: an empty log tells an `as_of` that a request may have
 _IDS_AT_ONCE = 500  # SQLite allows 999 variables in a statement
 
 
@@ -69,17 +69,20 @@ class EventChange:
 
 
 class EventLogStore:
-    """Needs an open database. Each call is one transaction and may wait for the disk. Only one thread writes events."""
+    """Needs an open database. Each call is one transaction and may wait for the disk.
 
-    def __init__(self, database: Database) -> None:
+    Only one thread of each process writes events. `node`: the name of this node, "" for a single process.
+    """
+
+    def __init__(self, database: Database, node: str = "") -> None:
         self._database = database
+        self._node = node
         self._changed_ms = 0
         self._hidden: frozenset[int] = frozenset()
 
-    @property
-    def changed_ms(self) -> int:
-        """The mark of the newest change."""
-        return self._changed_ms
+    def _newest_ms(self, session: Session) -> int:
+        """Return the mark of the newest change. Only with other nodes, which give marks too, the table is read."""
+        return _newest_mark(session) if self._node else self._changed_ms
 
     # ---- writing ---------------------------------------------------------------------------------
 
@@ -96,11 +99,14 @@ class EventLogStore:
         """
         if not added and not changed and not pictured:
             return []
-        marks_ms = max(to_ms(now), self._changed_ms + 1)
         with self._database.write() as session:
+            marks_ms = max(to_ms(now), self._newest_ms(session) + 1)
             ids: list[int] = []
             if added:
-                rows = [_values(event, _mark_of(event, marks_ms + place), now) for place, event in enumerate(added)]
+                rows = [
+                    {**values_of(event, _mark_of(event, marks_ms + place), now), "node": self._node}
+                    for place, event in enumerate(added)
+                ]
                 inserted = insert(EventRow).returning(EventRow.id, sort_by_parameter_order=True)
                 ids = list(session.scalars(inserted, rows))
             if changed:
@@ -114,6 +120,7 @@ class EventLogStore:
                             "closed_why": item.closed_why.value,
                             "rule": item.rule[:200],
                             "changed_ms": marks_ms + len(added) + place,
+                            "node": self._node,
                         }
                         for place, item in enumerate(changed)
                     ],
@@ -133,8 +140,8 @@ class EventLogStore:
                         {
                             "row_id": event_id,
                             "score": subject.score,
-                            "label": subject.label[:_LABEL],
-                            "box": _stored_box(subject.box),
+                            "label": subject.label[:LABEL],
+                            "box": stored_box(subject.box),
                         }
                         for event_id, subject in subjects
                     ],
@@ -145,26 +152,54 @@ class EventLogStore:
         self._changed_ms = joined_ms + joined_count - 1
         return ids
 
+    def find_written(self, events: Sequence[LoggedEvent]) -> list[int]:
+        """Return the ids of new events that a write() without an answer has stored; 0 for those that it has not.
+
+        Their ends and rules may have changed since.
+        """
+        found: list[int] = []
+        with self._database.read() as session:
+            for event in events:
+                wanted = select(EventRow.id).where(
+                    *_same(event),
+                    EventRow.arrived_ms == to_ms(event.arrived_at or event.start_at),
+                    EventRow.topic == event.topic[:200],
+                    EventRow.node == self._node,
+                )
+                ids = session.scalars(wanted.order_by(EventRow.id))
+                found.append(next((one for one in ids if one not in found), 0))
+        return found
+
     def note_alive(self, now: datetime) -> None:
-        """Store that the app is alive, for `close_open` after a crash."""
+        """Store that this node is alive, for the end of its open events after a crash."""
         with self._database.write() as session:
-            session.merge(EventHeartbeatRow(id=_ALIVE, alive_ms=to_ms(now)))
+            write_alive(session, self._node, now)
 
     def close_open(self, now: datetime) -> int:
-        """End the events that a crash has left open, at the app's last sign of life. Return their number."""
+        """End the events that a crash of this node has left open, at its last sign of life. Return their number.
+
+        A single process ends those of all nodes.
+        """
         with self._database.write() as session:
-            newest_ms = session.scalar(select(func.max(EventRow.changed_ms))) or 0
-            self._changed_ms = max(newest_ms, to_ms(now))
-            alive = session.get(EventHeartbeatRow, _ALIVE)
-            rows = list(session.scalars(select(EventRow).where(EventRow.end_ms.is_(None))))
-            mark_ms = self._changed_ms + 1
-            for place, row in enumerate(rows):
-                row.end_ms = max(row.start_ms, row.arrived_ms if alive is None else alive.alive_ms)
-                row.closed_why = ClosedWhy.MISSED.value
-                row.changed_ms = mark_ms + place
-        if rows:
-            self._changed_ms = mark_ms + len(rows) - 1
-        return len(rows)
+            self._changed_ms = max(_newest_mark(session), to_ms(now))
+            mine = EventRow.node == self._node if self._node else true()
+            count = end_open(session, mine, self._changed_ms + 1)
+        self._changed_ms += count
+        return count
+
+    def close_left_open(self, camera_ids: Collection[int], living: Collection[str], now: datetime) -> int:
+        """End the events of cameras of this node that other nodes have left open. Return their number.
+
+        The events of the server itself end if their node is not `living`.
+        """
+        is_of_camera = and_(EventRow.camera_id.in_(camera_ids), EventRow.node != self._node)
+        is_of_dead = and_(EventRow.camera_id == 0, EventRow.node.not_in({*living, self._node}))
+        wanted = or_(is_of_camera, is_of_dead)
+        with self._database.read() as session:  # most nodes leave nothing open
+            if session.scalar(select(EventRow.id).where(EventRow.end_ms.is_(None), wanted).limit(1)) is None:
+                return 0
+        with self._database.write() as session:
+            return end_open(session, wanted, max(to_ms(now), self._newest_ms(session) + 1))
 
     def mark_seen(self, query: EventQuery, ids: Collection[int], *, is_seen: bool) -> None:
         """Mark events as seen by the query's user, or as unseen. Ignore ids of events that the query leaves out."""
@@ -189,8 +224,8 @@ class EventLogStore:
         wanted += self._not_hidden()
         if cursor is not None:
             wanted.append(after_cursor(cursor))
-        as_of_ms = self._changed_ms  # read before the rows, so that a change in between is news
         with self._database.read() as session:
+            as_of_ms = self._newest_ms(session)  # before the rows, so that a change in between is news
             found = _newest(session, wanted, places, limit + 1)
             page = _events(session, found[:limit], query.user_id)
         next_cursor = cursor_of(page[-1]) if len(found) > limit else None
@@ -198,17 +233,18 @@ class EventLogStore:
 
     def news(self, query: EventQuery, after: datetime, *, limit: int) -> EventNewsPage:
         """Return the events that began or changed after `as_of` of an earlier answer."""
-        after_ms, as_of_ms = to_ms(after), self._changed_ms
-        if after_ms >= as_of_ms:
-            return EventNewsPage((), from_ms(as_of_ms), has_more=False)
-        all_changes = replace(query, joins=False)
-        wanted = (
-            select(*_COLUMNS)
-            .where(EventRow.changed_ms > after_ms, EventRow.changed_ms <= as_of_ms, *self._conditions(all_changes))
-            .order_by(EventRow.changed_ms)
-            .limit(limit + 1)
-        )
+        after_ms = to_ms(after)
         with self._database.read() as session:
+            as_of_ms = self._newest_ms(session)
+            if after_ms >= as_of_ms:
+                return EventNewsPage((), from_ms(as_of_ms), has_more=False)
+            all_changes = replace(query, joins=False)
+            wanted = (
+                select(*_COLUMNS)
+                .where(EventRow.changed_ms > after_ms, EventRow.changed_ms <= as_of_ms, *self._conditions(all_changes))
+                .order_by(EventRow.changed_ms)
+                .limit(limit + 1)
+            )
             found = session.execute(wanted).all()
             shown = [row for row in found[:limit] if not (query.leaves_joined_out and row.is_joined)]
             page = _events(session, shown, query.user_id)
@@ -240,20 +276,14 @@ class EventLogStore:
             EventRow.start_ms <= to_ms(end),
         )
         with self._database.read() as session:
-            return [_event(row, is_seen=False) for row in session.execute(wanted)]
+            return [event_of(row, is_seen=False) for row in session.execute(wanted)]
 
     def find_same(self, event: LoggedEvent) -> LoggedEvent | None:
         """Return the stored event with the same source, kind, camera, channel and beginning; None if there is none."""
-        wanted = select(*_COLUMNS).where(
-            EventRow.camera_id == (event.camera_id or 0),
-            EventRow.channel.is_(None) if event.channel is None else EventRow.channel == event.channel,
-            EventRow.start_ms == to_ms(event.start_at),
-            EventRow.kind == event.kind.value,
-            EventRow.source == event.source.value,
-        )
+        wanted = select(*_COLUMNS).where(*_same(event))
         with self._database.read() as session:
             row = session.execute(wanted.limit(1)).first()
-            return None if row is None else _event(row, is_seen=False)
+            return None if row is None else event_of(row, is_seen=False)
 
     def days(self, query: EventQuery) -> list[EventDay]:
         """Return the numbers of events by day, in order. Days without events are left out."""
@@ -306,6 +336,13 @@ class EventLogStore:
         with self._database.read() as session:
             return set(session.scalars(select(EventDayRow.camera_id).distinct()))
 
+    def removed_cameras(self) -> set[int]:
+        """Return the cameras with events that do not exist any more."""
+        is_removed = EventDayRow.camera_id.not_in(select(CameraRow.id))
+        wanted = select(EventDayRow.camera_id).where(EventDayRow.camera_id != 0, is_removed).distinct()
+        with self._database.read() as session:
+            return set(session.scalars(wanted))
+
     def delete_batch(self, *wanted: ColumnElement[bool], limit: int) -> list[tuple[int, int]]:
         """Delete at most `limit` events that meet the conditions, with their marks.
 
@@ -324,28 +361,51 @@ class EventLogStore:
         with self._database.read() as session:
             return session.scalar(select(func.count()).select_from(EventRow)) or 0
 
-    def delete_oldest(self, severity: Severity, *, limit: int) -> list[tuple[int, int]]:
-        """Delete the oldest events of a severity that are over, and take them off the numbers of their days.
+    def delete_oldest(self, *, limit: int) -> tuple[int, list[tuple[int, int]]]:
+        """Delete the oldest notices that are over, or alerts if there is none; take them off the numbers of their days.
 
-        Return the camera id and the id of each.
+        Return how many there were, and the camera id and the id of each that this call has deleted: another node may
+        have deleted the others at the same time.
         """
-        wanted = select(EventRow.id, *COUNTED).where(EventRow.severity == severity.value, EventRow.end_ms.is_not(None))
-        with self._database.read() as session:
-            rows = session.execute(wanted.order_by(EventRow.start_ms).limit(limit)).all()
-        if rows:
-            with self._database.write() as session:
-                _delete(session, [row.id for row in rows])
-                uncount_days(session, [row[1:] for row in rows])
-        return [(row.camera_id, row.id) for row in rows]
+        with self._database.read() as session:  # the search must not hold up other threads that write
+            found: Sequence[int] = ()
+            for severity in (Severity.NOTICE, Severity.ALERT):
+                wanted = select(EventRow.id).where(EventRow.severity == severity.value, EventRow.end_ms.is_not(None))
+                found = found or session.scalars(wanted.order_by(EventRow.start_ms).limit(limit)).all()
+        if not found:
+            return 0, []
+        with self._database.write() as session:
+            rows = _delete(session, found)
+            uncount_days(session, [row[1:] for row in rows])
+        return len(found), [(row.camera_id, row.id) for row in rows]
 
     def delete_days(self, *wanted: ColumnElement[bool]) -> None:
         with self._database.write() as session:
             session.execute(delete(EventDayRow).where(*wanted))
 
 
-def _delete(session: Session, ids: Sequence[int]) -> None:
+def _delete(session: Session, ids: Sequence[int]) -> list[Any]:
+    """Delete events. Return the id and the columns of `COUNTED` of those that existed."""
+    found: list[Any] = []
     for chunk in _chunks(ids):
-        session.execute(delete(EventRow).where(EventRow.id.in_(chunk)))
+        wanted = delete(EventRow).where(EventRow.id.in_(chunk)).returning(EventRow.id, *COUNTED)
+        found += session.execute(wanted.execution_options(synchronize_session=False)).all()
+    return found
+
+
+def _newest_mark(session: Session) -> int:
+    return max(session.scalar(select(func.max(EventRow.changed_ms))) or 0, _LEAST_MARK)
+
+
+def _same(event: LoggedEvent) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for rows with the same source, kind, camera, channel and beginning."""
+    return (
+        EventRow.camera_id == (event.camera_id or 0),
+        EventRow.channel.is_(None) if event.channel is None else EventRow.channel == event.channel,
+        EventRow.start_ms == to_ms(event.start_at),
+        EventRow.kind == event.kind.value,
+        EventRow.source == event.source.value,
+    )
 
 
 def _chunks(ids: Sequence[int]) -> list[Sequence[int]]:
@@ -392,74 +452,9 @@ def _events(session: Session, rows: Sequence[Row[Any]], user_id: int) -> tuple[L
     ids = [row.id for row in rows]
     marks = select(EventSeenRow.event_id).where(EventSeenRow.user_id == user_id, EventSeenRow.event_id.in_(ids))
     seen = set(session.scalars(marks))
-    return tuple(_event(row, is_seen=row.id in seen) for row in rows)
+    return tuple(event_of(row, is_seen=row.id in seen) for row in rows)
 
 
 def _mark_of(event: LoggedEvent, mark_ms: int) -> int:
     """Return the mark of a new event. Imported ones happened long ago: they are no news."""
     return 0 if event.source is EventSource.IMPORT else mark_ms
-
-
-def _values(event: LoggedEvent, changed_ms: int, now: datetime) -> dict[str, Any]:
-    return {
-        "camera_id": event.camera_id or 0,
-        "channel": event.channel,
-        "kind": event.kind.value,
-        "topic": event.topic[:200],
-        "rule": event.rule[:200],
-        "source": event.source.value,
-        "severity": event.severity.value,
-        "start_ms": to_ms(event.start_at),
-        "end_ms": None if event.end_at is None else to_ms(event.end_at),
-        "arrived_ms": to_ms(event.arrived_at or now),
-        "is_device_time": event.is_device_time,
-        "minute": minute_of(event.start_at),
-        "count": event.count,
-        "closed_why": event.closed_why.value,
-        "score": event.score,
-        "label": event.label[:_LABEL],
-        "box": _stored_box(event.box),
-        "zone": event.zone[:64],
-        "has_picture": event.has_picture,
-        "is_channel_sure": event.is_channel_sure,
-        "changed_ms": changed_ms,
-        "device_ms": None if event.device_at is None else to_ms(event.device_at),
-    }
-
-
-def _event(row: Row[Any], *, is_seen: bool) -> LoggedEvent:
-    return LoggedEvent(
-        id=row.id,
-        camera_id=row.camera_id or None,
-        channel=row.channel,
-        kind=EventKind(row.kind),
-        topic=row.topic,
-        rule=row.rule,
-        source=EventSource(row.source),
-        severity=Severity(row.severity),
-        start_at=from_ms(row.start_ms),
-        end_at=None if row.end_ms is None else from_ms(row.end_ms),
-        arrived_at=from_ms(row.arrived_ms),
-        is_device_time=row.is_device_time,
-        count=row.changes,
-        closed_why=ClosedWhy(row.closed_why),
-        score=row.score,
-        label=row.label,
-        box=_box(row.box),
-        zone=row.zone,
-        has_picture=row.has_picture,
-        is_seen=is_seen,
-        is_channel_sure=row.is_channel_sure,
-        device_at=None if row.device_ms is None else from_ms(row.device_ms),
-    )
-
-
-def _stored_box(box: Box | None) -> list[float] | None:
-    return None if box is None else list(box)
-
-
-def _box(stored: object) -> Box | None:
-    if not isinstance(stored, list) or len(stored) != 4:
-        return None
-    x, y, width, height = (float(part) for part in stored)
-    return (x, y, width, height)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from core.clock import Clock
-from core.events import EventKind, Severity
+from core.events import EventKind
 from core.settings import Settings
 from events.log_query import day_of, to_ms
 from events.log_store import EventLogStore
@@ -39,10 +38,10 @@ class EventRetention:
             self._removed.add(camera_id)
             self._store.hide(self._removed)
 
-    def forget_all_but(self, camera_ids: Iterable[int]) -> None:
+    def forget_removed(self) -> None:
         """Delete the events of cameras that were removed while the app did not run."""
         with self._lock:
-            self._removed |= self._store.camera_ids() - set(camera_ids) - {0}
+            self._removed |= self._store.removed_cameras()
             self._store.hide(self._removed)
 
     def step(self) -> bool:
@@ -93,12 +92,9 @@ class EventRetention:
         beyond = self._store.count() - self._settings.event_max_rows
         if beyond <= 0:
             return False
-        limit = min(beyond, MOST_AT_ONCE)
-        deleted = self._store.delete_oldest(Severity.NOTICE, limit=limit)
-        if not deleted:
-            deleted = self._store.delete_oldest(Severity.ALERT, limit=limit)
+        found, deleted = self._store.delete_oldest(limit=min(beyond, MOST_AT_ONCE))
         self._pictures.drop(deleted)
-        return bool(deleted) and beyond > len(deleted)
+        return 0 < found < beyond
 
     def _delete_old_days(self) -> None:
         """Delete the numbers of days before the limits: in every look, because a kind of events may have stopped."""

@@ -124,16 +124,24 @@ class ExportWorker:
     def _begin_due(self) -> bool:
         """Begin the jobs whose turn it is. Return False if none waits."""
         waiting = self._store.waiting()
-        with self._lock:
-            due = [job for job in waiting if job.id not in self._runs and self._may_begin(job)]
-            while (job := self._turns.choose(due, [run.job for run in self._reading_runs()])) is not None:
-                due.remove(job)
+        due = [job for job in waiting if self._may_begin(job)]
+        while (job := self._choose(due)) is not None:
+            due.remove(job)
+            job = self._store.take_over(job)  # without the lock, because interrupt_camera() may not wait for it
+            with self._lock:
                 self._begin(job)
+        with self._lock:
             now_s = self._clock.monotonic_s()
             running = [RunningJob(run.job, now_s - run.began_s) for run in self._reading_runs()]
             if due and (late := self._turns.choose_to_end(due, running)) is not None:
                 self._runs[late.id].give_way()
         return bool(waiting)
+
+    def _choose(self, due: list[ExportJob]) -> ExportJob | None:
+        """Return the job that begins now. Remove those that run from `due`."""
+        with self._lock:
+            due[:] = [job for job in due if job.id not in self._runs]
+            return self._turns.choose(due, [run.job for run in self._reading_runs()])
 
     def _may_begin(self, job: ExportJob) -> bool:
         """True if it is time for the job, and no other node connects one of its cameras or has files of it."""
@@ -146,7 +154,6 @@ class ExportWorker:
         return [run for run in self._runs.values() if not run.is_encoding]
 
     def _begin(self, job: ExportJob) -> None:
-        job = self._store.take_over(job)
         run = self._runs[job.id] = JobRun(self._context, job)
         self._turns.began(job)
         threading.Thread(target=self._run, args=(run,), name=f"export{job.id}", daemon=True).start()

@@ -67,6 +67,8 @@ class Courier:
 
         The rights are those of this moment: they may have changed since the event.
         """
+        if waiting.delivery.id and self._parts.deliveries.is_taken(waiting.delivery.id):
+            return _dropped("taken_over", "Another server sends it.")
         if not waiting.is_test and (dropped := self._rule_outcome(waiting.delivery.rule_id)) is not None:
             return dropped
         if self.clock.now_utc() - waiting.delivery.time > LATEST:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -23,10 +23,14 @@ _TABLE = cast(Table, DeliveryRow.__table__)
 
 
 class DeliveryStore:
-    """Each call is one transaction and may wait for the disk."""
+    """Each call is one transaction and may wait for the disk. `node`: the name of this node, "" for a single process.
 
-    def __init__(self, database: Database) -> None:
+    A delivery belongs to one node, which sends it.
+    """
+
+    def __init__(self, database: Database, node: str = "") -> None:
         self._database = database
+        self._node = node
 
     def add(self, deliveries: Sequence[Delivery]) -> list[int]:
         """Store new deliveries, and return their ids in this order."""
@@ -34,10 +38,10 @@ class DeliveryStore:
             return []
         with self._database.write() as session:
             inserted = insert(DeliveryRow).returning(DeliveryRow.id, sort_by_parameter_order=True)
-            return list(session.scalars(inserted, [_values(item) for item in deliveries]))
+            return list(session.scalars(inserted, [{**_values(item), "node": self._node} for item in deliveries]))
 
     def finish(self, ids: Sequence[int], outcome: Outcome, now: datetime) -> None:
-        """Store the outcome of deliveries that are waiting."""
+        """Store the outcome of deliveries of this node that are waiting."""
         values = {
             "state": outcome.state.value,
             "tries": outcome.tries,
@@ -47,15 +51,34 @@ class DeliveryStore:
         }
         for place in range(0, len(ids), _IDS_AT_ONCE):
             chunk = ids[place : place + _IDS_AT_ONCE]
-            is_waiting = _TABLE.c.state == DeliveryState.WAITING.value
             with self._database.write() as session:
-                session.execute(update(_TABLE).where(_TABLE.c.id.in_(chunk), is_waiting).values(**values))
+                session.execute(update(_TABLE).where(_TABLE.c.id.in_(chunk), *self._waits_here()).values(**values))
 
     def waiting(self) -> list[Delivery]:
-        """Return the deliveries that wait, the oldest first."""
-        wanted = select(DeliveryRow).where(DeliveryRow.state == DeliveryState.WAITING.value).order_by(DeliveryRow.id)
+        """Return the deliveries of this node that wait, the oldest first. A single process has those of all nodes."""
+        wanted = select(DeliveryRow).where(*self._waits_here()).order_by(DeliveryRow.id)
         with self._database.read() as session:
             return [_delivery(row) for row in session.scalars(wanted)]
+
+    def take_over(self, living: Collection[str]) -> list[Delivery]:
+        """Take the waiting deliveries of nodes that are not `living`, and return them, the oldest first."""
+        is_of_dead = _TABLE.c.node.not_in({*living, self._node})
+        taken = update(_TABLE).where(_TABLE.c.state == DeliveryState.WAITING.value, is_of_dead)
+        with self._database.write() as session:
+            ids = session.scalars(taken.values(node=self._node).returning(_TABLE.c.id)).all()
+            rows = session.scalars(select(DeliveryRow).where(DeliveryRow.id.in_(ids)).order_by(DeliveryRow.id))
+            return [_delivery(row) for row in rows]
+
+    def is_taken(self, delivery_id: int) -> bool:
+        """True if another node sends this delivery, or has finished it. Without other nodes always False."""
+        if not self._node:
+            return False
+        with self._database.read() as session:
+            return session.scalar(select(_TABLE.c.id).where(_TABLE.c.id == delivery_id, *self._waits_here())) is None
+
+    def _waits_here(self) -> list[ColumnElement[bool]]:
+        is_waiting = _TABLE.c.state == DeliveryState.WAITING.value
+        return [is_waiting, _TABLE.c.node == self._node] if self._node else [is_waiting]
 
     def page(
         self, scope: Scope, *, user_id: int | None, sees_all: bool, limit: int, cursor: int | None

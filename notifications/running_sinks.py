@@ -99,27 +99,30 @@ class RunningSinks:
         An MQTT sink with other topics takes back what it has announced, if it is connected.
         """
         with self._lock:
-            old = self._entries.pop(sink.id, None)
+            old = self._entries.get(sink.id)
             if old is not None and _place(old.sink) != _place(sink):
                 _take_back(old)
-            waiting = self._end(old)
-            queue = self._queue_of(sink)
-            self._entries[sink.id] = _Entry(sink, queue)
-        for one in waiting:
-            if queue is None:
-                self._courier.finish(one, _off())
-            else:
-                queue.put(one)
+            self._replace(sink)
 
     def remove(self, sink_id: int) -> None:
         """End a sink. An MQTT sink takes back what it has announced, if it is connected."""
         with self._lock:
-            entry = self._entries.pop(sink_id, None)
-            if entry is not None:
+            if (entry := self._entries.get(sink_id)) is not None:
                 _take_back(entry)
-            waiting = self._end(entry)
-        for one in waiting:
-            self._courier.finish(one, _off())
+            self._drop(sink_id)
+
+    def follow(self, stored: Iterable[StoredSink]) -> None:
+        """Start, replace and end sinks so that they are the stored ones, which another node may have changed.
+
+        Announcements of MQTT sinks are left to that node.
+        """
+        wanted = {sink.id: sink for sink in stored}
+        known = {sink.id: sink for sink in self.sinks()}
+        for sink_id in known.keys() - wanted.keys():
+            self._drop(sink_id)
+        for sink_id, sink in wanted.items():
+            if known.get(sink_id) != sink:
+                self._replace(sink)
 
     def put(self, waiting: Waiting) -> None:
         """Queue a delivery. The oldest one is dropped if the queue is full."""
@@ -175,6 +178,23 @@ class RunningSinks:
         return [queue.sink for queue in queues if isinstance(queue.sink, MqttSink)]
 
     # ---- inside ----------------------------------------------------------------------------------
+
+    def _replace(self, sink: StoredSink) -> None:
+        with self._lock:
+            waiting = self._end(self._entries.pop(sink.id, None))
+            queue = self._queue_of(sink)
+            self._entries[sink.id] = _Entry(sink, queue)
+        for one in waiting:
+            if queue is None:
+                self._courier.finish(one, _off())
+            else:
+                queue.put(one)
+
+    def _drop(self, sink_id: int) -> None:
+        with self._lock:
+            waiting = self._end(self._entries.pop(sink_id, None))
+        for one in waiting:
+            self._courier.finish(one, _off())
 
     def _end(self, entry: _Entry | None) -> list[Waiting]:
         if entry is None or entry.queue is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.errors import NotFound
 from core.placement import CameraCallback, Node, NodeView, Placement
 
 
@@ -22,6 +23,10 @@ class Alone(Placement):
 
     def nodes(self) -> list[NodeView]:
         return [NodeView(self._node)]
+
+    def set_draining(self, name: str, is_draining: bool) -> None:  # noqa: ARG002 - of none
+        """Raise NotFound: the only process has no name, and nobody takes its cameras."""
+        raise NotFound(f"There is no node {name}: a single process does all work.")
 
     def on_gained(self, callback: CameraCallback) -> None:
         """Ignore `callback`: the owner never changes."""

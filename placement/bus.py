@@ -34,6 +34,8 @@ class Topic(StrEnum):
     CAMERAS = "cameras"
     ACCOUNTS = "accounts"
     STATES = "states"
+    EVENTS = "events"
+    SINKS = "sinks"
 
 
 class ChangeBus:

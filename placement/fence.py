@@ -1,7 +1,8 @@
-"""The end of this node's right to its cameras, by the monotonic clock of this machine.
+"""The end of this node's right to its cameras, by the monotonic clock of this machine, suspended or not (BootClock).
 
 Other nodes take the cameras when the lease ends by the database's clock. This node lets go at 0.8 of that time, counted
-from the moment before it sent its last renewal. So it is earlier, whatever the network and the wall clocks do.
+from the moment before it sent its last renewal. So it is earlier, whatever the network and the wall clocks do. Wall
+clocks do not close the fence: a step by NTP would let go of all cameras.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from core.clock import Clock
-from core.errors import AppError, StartRefused
+from core.errors import AppError, NotFound, StartRefused
 from core.placement import CameraCallback, Node, NodeView, Placement
 from placement.announcer import Announcer
 from placement.bus import ChangeBus, Topic
@@ -33,6 +33,7 @@ _RETRY_SHARE = 0.1  # of the lease, after a failure
 _GIVE_SHARE = 0.2  # of the lease: the longest wait of a round until cameras are free to be given back
 _STOP_S = 5.0
 _LEAST_WAIT_S = 0.05
+_LOOK_S = 0.5  # of the fence: a wait does not count the time for which the machine is suspended
 _AFTER_END_S = 0.02
 _JUMP_SHARE = 0.1  # of the lease: a larger difference between two clocks is a jump of the database's
 
@@ -112,6 +113,12 @@ class LeasePlacement(Placement):
 
     def nodes(self) -> list[NodeView]:
         return self._views
+
+    def set_draining(self, name: str, is_draining: bool) -> None:
+        if not self._store.set_draining(name, is_draining):
+            raise NotFound(f"There is no node {name}.")
+        self._bus.publish(Topic.PLACEMENT)
+        self.wake()
 
     def on_gained(self, callback: CameraCallback) -> None:
         self._announcer.gained.append(callback)
@@ -361,15 +368,23 @@ class LeasePlacement(Placement):
             self._is_stopping.wait(_LEAST_WAIT_S)  # many changes at a time take one round
 
     def _watch_fence(self) -> None:
-        while not self._is_stopping.wait(max(self._fence.left_s(), _LEAST_WAIT_S)):
+        while not self._is_stopping.wait(min(max(self._fence.left_s(), _LEAST_WAIT_S), _LOOK_S)):
             self.let_go_if_fenced()
 
 
 def _views(situation: Situation) -> list[NodeView]:
-    counts = dict.fromkeys(situation.nodes, 0)
-    for camera in situation.cameras.values():
-        if camera.node in counts:
-            counts[camera.node] += 1
+    cameras = {name: [it for it in situation.cameras.values() if it.node == name] for name in situation.nodes}
     return [
-        NodeView(node_of_lease(node), node.is_living, counts[name]) for name, node in sorted(situation.nodes.items())
+        NodeView(
+            node_of_lease(node),
+            is_alive=node.is_living,
+            cameras=len(cameras[name]),
+            channels=sum(camera.weight for camera in cameras[name]),
+            capacity=node.capacity,
+            site=node.site,
+            version=node.version,
+            is_draining=node.is_draining,
+            lease_left_s=node.left_s if node.is_living else None,
+        )
+        for name, node in sorted(situation.nodes.items())
     ]

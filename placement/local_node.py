@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Protocol
 
-from core.clock import Clock
+from core.clock import BootClock, Clock
 from core.settings import Settings
 from database import Database
 from placement.bus import ChangeBus, Topic
@@ -43,6 +43,22 @@ class Logins(Protocol):
     def report_ended_elsewhere(self) -> None: ...
 
 
+class Events(Protocol):
+    """The log of events (EventLog)."""
+
+    def on_news(self, listener: Callable[[], None]) -> None: ...
+
+    def wake(self) -> None: ...
+
+
+class Sinks(Protocol):
+    """The sinks of notifications (NotificationManager)."""
+
+    def on_sinks_changed(self, listener: Callable[[], None]) -> None: ...
+
+    def read_sinks_again(self) -> None: ...
+
+
 class LocalNode:
     """This process as one of several nodes. Call the `follow_` methods before start()."""
 
@@ -62,7 +78,7 @@ class LocalNode:
                 capacity=settings.node_capacity,
                 version=version,
             ),
-            clock,
+            BootClock(),  # a machine that wakes up knows that its leases have ended meanwhile
             self.bus,
             Incarnation(settings.data_dir),
             vitals,
@@ -82,6 +98,16 @@ class LocalNode:
         """Tell other nodes of ended logins, and look for those that have ended there."""
         logins.on_ended(lambda _: self.bus.publish(Topic.ACCOUNTS))
         self.bus.subscribe(Topic.ACCOUNTS, logins.report_ended_elsewhere)
+
+    def follow_events(self, events: Events) -> None:
+        """Tell other nodes of events, so that pages that wait there show them, and wake those that wait here."""
+        events.on_news(partial(self.bus.publish, Topic.EVENTS))
+        self.bus.subscribe(Topic.EVENTS, events.wake)
+
+    def follow_sinks(self, sinks: Sinks) -> None:
+        """Tell other nodes of new, changed and removed sinks, and follow theirs."""
+        sinks.on_sinks_changed(partial(self.bus.publish, Topic.SINKS))
+        self.bus.subscribe(Topic.SINKS, sinks.read_sinks_again)
 
     def start(self) -> None:
         """Join the other nodes. Raise StartRefused if a living node has this name, or the database cannot be used."""

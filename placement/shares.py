@@ -148,25 +148,25 @@ def _room_for_high(
     claims: Collection[CameraLease],
     loads: Mapping[str, int],
 ) -> int:
-    """Return the weight that this node must give back for HIGH cameras that no node has room for.
+    """Return the weight that this node must give back for a HIGH camera that no node of its site has room for.
 
-    That is the task of the node with the most NORMAL channels.
+    That is the task of the node with the most NORMAL channels among those that can make the room.
     """
-    waiting = [camera for camera in free if camera.failover is Failover.HIGH and camera not in claims]
     takers = [node for node in situation.nodes.values() if node.takes_cameras]
-    without_room = [
-        camera for camera in waiting if not any(it.has_room(camera.weight, loads[it.name]) for it in takers)
-    ]
-    if not without_room:
-        return 0
     normal = {node.name: 0 for node in takers}
     for camera in situation.cameras.values():
         if camera.node in normal and camera.failover is Failover.NORMAL:
             normal[camera.node] += camera.weight
-    if max(normal.items(), key=lambda item: (item[1], item[0]))[0] != me:
-        return 0
-    missing = min(camera.weight for camera in without_room) - (situation.nodes[me].capacity - loads[me])
-    return missing if 0 < missing <= normal[me] else 0
+    waiting = [camera for camera in free if camera.failover is Failover.HIGH and camera not in claims]
+    for camera in sorted(waiting, key=lambda it: (it.weight, it.camera_id)):
+        owners = [node for node in takers if node.may_own(camera)]
+        if any(node.has_room(camera.weight, loads[node.name]) for node in owners):
+            continue
+        missing = {node.name: camera.weight - (node.capacity - loads[node.name]) for node in owners}
+        able = [name for name, weight in missing.items() if weight <= normal[name]]
+        if able and max(able, key=lambda name: (normal[name], name)) == me:
+            return missing[me]
+    return 0
 
 
 def _enough(cameras: Collection[CameraLease], watched: Collection[int], weight: int) -> tuple[int, ...]:

@@ -30,6 +30,7 @@ _VERY_LATE_S = 1200.0  # some list a recording minutes after its beginning
 _LOOK_BACK_EVERY_S = 300.0
 _LISTED_FOR_S = 60.0
 _CHECKED_EVERY_S = 86_400.0
+_WAKE_S = 0.1
 _AFTER_TROUBLE_S = 15.0
 _AFTER_REFUSAL_S = 600.0  # until the next event search of a device that has refused every one so far
 _SEARCH_S = 60.0
@@ -93,7 +94,7 @@ class Indexer:
         """End all threads. A call that the device does not answer within `timeout_s` is left to itself."""
         with self._changed:
             self._is_open = False
-            for work in self._work_by_camera.values():
+            for work in list(self._work_by_camera.values()):
                 work.is_stopped = True
             threads = tuple(self._threads)
             self._changed.notify_all()
@@ -145,12 +146,20 @@ class Indexer:
                 work.problem = None
 
     def forget(self, camera_id: int) -> None:
-        """Drop all work for a camera that was removed or is another device now; discard late answers."""
-        with self._changed:
-            if (work := self._work_by_camera.pop(camera_id, None)) is not None:
-                work.is_stopped = work.is_forgotten = True
-                work.pending = []
+        """Drop all work for a camera that was removed, moved or is another device now; discard late answers.
+
+        This does not wait for the lock, which request() holds while it reads a database that may be away.
+        """
+        work = self._work_by_camera.pop(camera_id, None)
+        if work is None:
+            return
+        work.is_stopped = work.is_forgotten = True
+        work.pending = []
+        if self._changed.acquire(timeout=_WAKE_S):
+            try:
                 self._changed.notify_all()
+            finally:
+                self._changed.release()
 
     def wait_until_indexed(self, camera_id: int, window: Interval, wait_s: float) -> bool:
         """Wait until nothing of the window is left to ask. Return False if that takes longer than `wait_s`."""

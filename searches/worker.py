@@ -43,6 +43,7 @@ class _Job:
         self.thread: threading.Thread | None = None
         self.is_due = True  # waits for a thread
         self.is_unsaved = False  # the database has refused its newest state
+        self.lost: Problem | None = None  # why the run was interrupted, if another node connects the camera now
 
 
 class SearchWorker:
@@ -131,6 +132,17 @@ class SearchWorker:
         for job in jobs:
             self.end(job.search.id, SearchState.FAILED, problem)
 
+    def release_camera(self, camera_id: int, problem: Problem) -> None:
+        """Interrupt the searches of a camera that another node connects. The thread of the searches stores their end.
+
+        This takes no lock: other threads hold it while they write to a database that may be away.
+        """
+        for job in list(self._jobs.values()):
+            if job.run.camera_id == camera_id:
+                job.lost = problem
+                job.run.interrupt()
+        self._wake.set()
+
     def adopt_camera(self, camera_id: int) -> None:
         """Let the searches fail that the last owner of a camera has left unfinished."""
         self._store.fail_unfinished(APP_ENDED, self._clock.now_utc(), [camera_id])
@@ -159,6 +171,7 @@ class SearchWorker:
     def _serve(self) -> None:
         while not self._is_stopping:
             try:
+                self._end_lost()
                 self._save()
                 self._end_unwatched()
                 with self._lock:
@@ -170,6 +183,12 @@ class SearchWorker:
                 log.exception("searches failed")
             self._wake.wait(_LOOK_EVERY_S)
             self._wake.clear()
+
+    def _end_lost(self) -> None:
+        with self._lock:
+            lost = [(job.search.id, job.lost) for job in self._jobs.values() if job.lost is not None]
+        for search_id, problem in lost:
+            self.end(search_id, SearchState.FAILED, problem)
 
     def _end_unwatched(self) -> None:
         oldest_s = self._clock.monotonic_s() - UNWATCHED_END_S
@@ -212,7 +231,7 @@ class SearchWorker:
         for job in sorted(self._jobs.values(), key=lambda job: job.search.id):
             if len(busy) >= MOST_RUNNING:
                 return
-            if job.is_due and job.thread is None and job.run.camera_id not in busy:
+            if job.is_due and job.thread is None and job.lost is None and job.run.camera_id not in busy:
                 busy.add(job.run.camera_id)
                 job.is_due = False
                 name = f"search-{job.search.id}"
@@ -238,6 +257,8 @@ class SearchWorker:
         except Exception:  # the top of a thread
             log.exception("search %d failed", job.search.id)
             state, problem = SearchState.FAILED, FAULT
+        if job.lost is not None:
+            state, problem = SearchState.FAILED, job.lost
         with self._lock:
             job.thread = None
             if self._jobs.get(job.search.id) is job:

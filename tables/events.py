@@ -32,7 +32,8 @@ class EventRow(Base):
     deletes them in batches. `camera_id` 0: the server itself. `minute`: of the day, by the server's time zone.
     `changed_ms`: grows with every change of any row, so that pages can ask for news; 0 for imported events, which are
     no news. `device_ms`: the beginning by the device's own clock. `is_joined`: motion that a list may leave out,
-    because a more precise event of the same seconds stands for it.
+    because a more precise event of the same seconds stands for it. `node`: the name of the node that has begun the
+    event, or goes on with it; "" for a single process.
     """
 
     __tablename__ = "events"
@@ -82,6 +83,7 @@ class EventRow(Base):
     changed_ms: Mapped[int] = mapped_column(BigInteger)
     device_ms: Mapped[int | None] = mapped_column(BigInteger)
     is_joined: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    node: Mapped[str] = mapped_column(String(64), default="", server_default="")
 
 
 class EventSeenRow(Base):
@@ -116,12 +118,13 @@ class EventDayRow(Base):
 
 
 class EventHeartbeatRow(Base):
-    """The last time at which the app was alive while events were open: a crash ends them there. One row."""
+    """The last time at which a node was alive while it had open events: a crash ends them there. One row a node."""
 
     __tablename__ = "event_heartbeat"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     alive_ms: Mapped[int] = mapped_column(BigInteger)
+    node: Mapped[str] = mapped_column(String(64), default="", server_default="")
 
 
 class EventLookRow(Base):

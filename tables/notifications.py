@@ -65,7 +65,8 @@ class NotificationRuleRow(Base):
 class DeliveryRow(Base):
     """A notification for one sink. `user_id`: the owner of the rule. `event_id` 0: a test.
 
-    There are no foreign keys, so that the log keeps the deliveries of removed rules, sinks and events.
+    `node`: the name of the node that sends it; "" for a single process. There are no foreign keys, so that the log
+    keeps the deliveries of removed rules, sinks and events.
     """
 
     __tablename__ = "deliveries"
@@ -93,6 +94,7 @@ class DeliveryRow(Base):
     tries: Mapped[int] = mapped_column(Integer, default=0)
     code: Mapped[str] = mapped_column(String(32), default="")
     detail: Mapped[str] = mapped_column(String(300), default="")
+    node: Mapped[str] = mapped_column(String(64), default="", server_default="")
 
 
 class PushSubscriptionRow(Base):

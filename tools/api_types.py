@@ -31,6 +31,7 @@ _TAGS_OF_FILES = {
     "detector-types.js": frozenset({"detector"}),
     "notification-types.js": frozenset({"notifications"}),
     "motion-types.js": frozenset({"motion"}),
+    "node-types.js": frozenset({"nodes"}),
     "search-types.js": frozenset({"searches"}),
 }
 _TAGS_ELSEWHERE = frozenset().union(*_TAGS_OF_FILES.values())

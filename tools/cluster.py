@@ -17,8 +17,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -30,7 +31,7 @@ from core.secrets import Secret
 from core.settings import Settings
 from database import Database
 from tests.postgres import PostgresMissing, PostgresServer
-from tools.running import PASSWORD, ROOT, App, free_port, running_recorder
+from tools.running import PASSWORD, ROOT, App, Recorder, free_port, running_recorder
 
 NAMES = ("north", "south", "west")
 _RECIPE = ROOT / "docs" / "deploy" / "nginx-nodes.conf"
@@ -52,11 +53,16 @@ def front_door_configuration(port: int, nodes: Sequence[App]) -> str:
     return re.sub(r"( *server 10\.0\.0\.\d+:5001 .*\n)+", servers, text)
 
 
-def start_nginx(folder: Path, configuration: str) -> subprocess.Popen[bytes]:
-    """Start nginx in `folder`. Raise ClusterMissing without the program."""
+def nginx_program() -> str:
+    """Return the program. Raise ClusterMissing without it."""
     program = shutil.which("nginx") or _NGINX
     if not Path(program).exists():
-        raise ClusterMissing("nginx is not installed. Debian: apt install nginx-light")
+        raise ClusterMissing("nginx is not installed (Debian: apt install nginx-light)")
+    return program
+
+
+def start_nginx(program: str, folder: Path, configuration: str) -> subprocess.Popen[bytes]:
+    """Start nginx in `folder`, in a session of its own: Ctrl-C of a terminal ends this process only."""
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temp = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
     (folder / "nginx.conf").write_text(
@@ -64,40 +70,33 @@ def start_nginx(folder: Path, configuration: str) -> subprocess.Popen[bytes]:
         f"events {{}}\nhttp {{ {temp} access_log off;\n{configuration}\n}}\n",
         "utf-8",
     )
-    return subprocess.Popen([program, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"])
+    options: list[str | Path] = ["-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"]
+    return subprocess.Popen([program, *options], start_new_session=True)
 
 
 class Cluster:
-    """The database, three nodes, two recorders for each, and the front door. `stop()` ends them in reverse."""
+    """The database, pretend recorders, three nodes, and the front door. `stop()` ends them in reverse order."""
 
     def __init__(self, folder: Path, *, recorders: int) -> None:
         self._folder = folder
-        self._recorders = recorders
+        self._recorder_count = recorders
+        self._recorders: list[Recorder] = []
+        self._database_url = ""
+        self._nginx = ""
         self._stack = ExitStack()
         self.nodes: dict[str, App] = {}
         self.url = ""
         self.password = secrets.token_urlsafe(12)
 
-    def start(self) -> None:
-        """Start everything. Raise ClusterMissing if a program is not installed."""
-        try:
-            server = PostgresServer.made()
-        except PostgresMissing as missing:
-            raise ClusterMissing(str(missing)) from missing
-        self._stack.callback(server.remove)
-        url = server.copy("cluster")
-        self._add_account(url)
-        for name in NAMES:
-            self.nodes[name] = self._start_node(name, url)
-        self.url = self._start_front_door()
-        session = self.log_in()
-        for number in range(1, self._recorders + 1):
-            recorder = self._stack.enter_context(running_recorder("--channels", "4", "--seed", str(number)))
-            body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": PASSWORD}
-            answer = session.post(
-                f"{self.url}/api/cameras?wait=0", json={**body, "name": f"Recorder {number}"}, timeout=_REQUEST_S
-            )
-            answer.raise_for_status()
+    def start(self, is_over: threading.Event) -> None:
+        """Start everything, unless `is_over` is set meanwhile. Raise ClusterMissing if a program is not installed."""
+        self._nginx = nginx_program()
+        steps: list[Callable[[], None]] = [self._start_database, self._start_recorders]
+        steps += [partial(self._start_node, name) for name in NAMES]
+        for step in (*steps, self._start_front_door, self._add_cameras):
+            if is_over.is_set():
+                return
+            step()
 
     def log_in(self) -> requests.Session:
         """Return a login of the account, at the front door."""
@@ -118,9 +117,15 @@ class Cluster:
         for one in (process, *process.children(recursive=True)):
             one.kill()
 
-    def _add_account(self, url: str) -> None:
-        """Add the first account: without one, only requests that pass no proxy are allowed."""
-        database = Database(url)
+    def _start_database(self) -> None:
+        """Start PostgreSQL, and add the first account: without one, only requests that pass no proxy are allowed."""
+        try:
+            server = PostgresServer.made()
+        except PostgresMissing as missing:
+            raise ClusterMissing(str(missing)) from missing
+        self._stack.callback(server.remove)
+        self._database_url = server.copy("cluster")
+        database = Database(self._database_url)
         settings = Settings(data_dir=self._folder / "accounts")
         settings.data_dir.mkdir()
         accounts = AccountManager(database, settings, SystemClock())
@@ -131,36 +136,51 @@ class Cluster:
             accounts.stop()
             database.close()
 
-    def _start_node(self, name: str, url: str) -> App:
+    def _start_recorders(self) -> None:
+        for number in range(1, self._recorder_count + 1):
+            recorder = running_recorder("--channels", "4", "--seed", str(number))
+            self._recorders.append(self._stack.enter_context(recorder))
+
+    def _start_node(self, name: str) -> None:
         folder = self._folder / name
         folder.mkdir()
         node = App(
             folder,
             is_chosen=False,
             NODE_NAME=name,
-            DATABASE_URL=url,
+            DATABASE_URL=self._database_url,
             SECRET_KEY_FILE=str(self._folder / "secret.key"),
             TRUSTED_PROXIES="127.0.0.1",
         )
         self._stack.callback(node.stop)
         node.start()
-        return node
+        self.nodes[name] = node
 
-    def _start_front_door(self) -> str:
+    def _start_front_door(self) -> None:
         folder = self._folder / "nginx"
         folder.mkdir()
         port = free_port()
-        process = start_nginx(folder, front_door_configuration(port, list(self.nodes.values())))
+        process = start_nginx(self._nginx, folder, front_door_configuration(port, list(self.nodes.values())))
         self._stack.callback(_end, process)
         deadline_s = time.monotonic() + _REQUEST_S
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), _LOOK_S).close()
-                return f"http://localhost:{port}"
+                break
             except OSError:
                 if process.poll() is not None or time.monotonic() > deadline_s:
                     raise RuntimeError(f"nginx did not start: {(folder / 'error.log').read_text()}") from None
                 time.sleep(0.1)
+        self.url = f"http://localhost:{port}"
+
+    def _add_cameras(self) -> None:
+        session = self.log_in()
+        for number, recorder in enumerate(self._recorders, 1):
+            body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": PASSWORD}
+            answer = session.post(
+                f"{self.url}/api/cameras?wait=0", json={**body, "name": f"Recorder {number}"}, timeout=_REQUEST_S
+            )
+            answer.raise_for_status()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -180,19 +200,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cluster = Cluster(Path(folder), recorders=options.recorders)
         try:
             print("Starting PostgreSQL, three nodes, nginx and the recorders ...", flush=True)
-            cluster.start()
-            print(f"\nAll nodes, by nginx:  {cluster.url}  user {USER}, password {cluster.password}")
-            for name, node in cluster.nodes.items():
-                print(f"  {name:6} {node.url}  process {node.pid}, log {node.log}")
-            print("\nKill one of these processes: another node shows its cameras some seconds later. Ctrl-C ends all.")
-            sys.stdout.flush()
+            cluster.start(is_over)
+            if not is_over.is_set():
+                _tell(cluster)
             _wait(cluster, is_over, options.kill_after)
+            print("Ending all.", flush=True)
         except ClusterMissing as missing:
             sys.stderr.write(f"{missing}\n")
             return 1
         finally:
             cluster.stop()
     return 0
+
+
+def _tell(cluster: Cluster) -> None:
+    print(f"\nAll nodes, by nginx:  {cluster.url}  user {USER}, password {cluster.password}")
+    for name, node in cluster.nodes.items():
+        print(f"  {name:6} {node.url}  process {node.pid}, log {node.log}")
+    print("\nKill one of these processes: another node shows its cameras some seconds later. Ctrl-C ends all.")
+    sys.stdout.flush()
 
 
 def _wait(cluster: Cluster, is_over: threading.Event, kill_after_s: float | None) -> None:

@@ -104,6 +104,12 @@ def storage() -> str:
     return render_template("storage.html", page="storage")
 
 
+@blueprint.get("/nodes")
+def nodes() -> str:
+    """The servers that share the cameras, or the single one."""
+    return render_template("nodes.html", page="nodes")
+
+
 @blueprint.get("/login")
 def login() -> str | Response:
     """The login form, which leads to `next` if that is a page of this app."""

@@ -30,6 +30,7 @@ _USED_UP_PAUSE_S = 300.0  # another system holds the subscriptions
 _UNSUPPORTED_PAUSE_S = 3600.0
 _HEALTHY_AFTER_S = 120.0
 _CLOSING_S = 1.0  # for Unsubscribe before the connection to a camera ends
+_CLOSED_S = 1.5  # until the connection ends even if the database, or the device, does not answer
 _STOPPING_S = 2.0  # for all of them at the stop of the app
 _ENDS_AT_ONCE = 16
 
@@ -68,7 +69,10 @@ class EventListener:
     def stop(self, timeout_s: float) -> None:
         """End the subscription, which also ends a pull under way at most devices. The thread ends after its pull."""
         self._is_stopping.set()
-        self._subscription.end(timeout_s)
+        try:
+            self._subscription.end(timeout_s)
+        except AppError as error:  # the row stays, and the next start or owner tries to end the subscription again
+            log.warning("camera %d: the end of its subscription is not stored (%s)", self._camera_id, error.code)
         self._events.end_camera(self._camera_id)
 
     def join(self, timeout_s: float) -> None:
@@ -163,12 +167,19 @@ class EventListeners(RepeatedWork):
             listener.join(0.05)  # a pull that still waits ends with the connection to the camera
 
     def close_camera(self, camera_id: int) -> None:
-        """End the subscription before the connection to a camera ends; wait at most a second."""
+        """End the subscription before the connection to a camera ends; wait at most a second and a half.
+
+        A thread of its own writes to the database, which may be away.
+        """
         with self._lock:
             self._closing.add(camera_id)
             listener = self._listeners.pop(camera_id, None)
         if listener is not None:
-            listener.stop(_CLOSING_S)
+            end = threading.Thread(
+                target=listener.stop, args=(_CLOSING_S,), name=f"events-end-{camera_id}", daemon=True
+            )
+            end.start()
+            end.join(_CLOSED_S)
 
     def open_camera(self, camera_id: int) -> None:
         """Listen again after close_camera(), if the camera still exists: its change is over, or has failed."""

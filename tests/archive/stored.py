@@ -42,7 +42,27 @@ class Disks:
         return Space(self.size_bytes, max(0, self.size_bytes - used - self.other_bytes.get(folder, 0)))
 
 
-class StoredArchive:
+@dataclass
+class Wishes:
+    """The rules and the kept ranges of cameras, as one node has them."""
+
+    rules: RuleStore
+    kept: KeptRanges
+    clock: HandClock
+
+    def set_rule(self, camera_id: int = 1, **values: object) -> None:
+        rule = RecordingRule(**{"mode": RecordingMode.CONTINUOUS, "keep_days": None, **values})  # type: ignore[arg-type]
+        self.rules.set_rule(camera_id, 1, rule)
+
+    def keep(
+        self, begin_hours_ago: float, end_hours_ago: float, *, camera_id: int = 1, until: datetime | None = None
+    ) -> KeptRange:
+        now = self.clock.now
+        start, end = (now - timedelta(hours=hours) for hours in (begin_hours_ago, end_hours_ago))
+        return self.kept.keep(camera_id, 1, start, end, reason="", until=until, by=LOCAL)
+
+
+class StoredArchive(Wishes):
     """Cameras 1 to 3, volumes on small disks, and a retention without its thread."""
 
     def __init__(self, folder: Path, *, volumes: int = 1, min_free_bytes: int = 0) -> None:
@@ -51,7 +71,7 @@ class StoredArchive:
         self.settings = Settings(
             data_dir=folder / "data", archive_dirs=":".join(names), archive_min_free_bytes=min_free_bytes
         )
-        self.clock = HandClock(from_ms(NOW_MS))
+        clock = HandClock(from_ms(NOW_MS))
         self.database = prepared_database(self.settings.database_file)
         self.database.open()
         with self.database.write() as session:
@@ -65,17 +85,16 @@ class StoredArchive:
                         username="",
                         password_box=b"",
                         pretend=False,
-                        added_at=self.clock.now,
+                        added_at=clock.now,
                     )
                 )
+        super().__init__(RuleStore(self.database, clock), KeptRanges(self.database, clock), clock)
         self.index = ArchiveIndex(self.settings.archive_index_file)
         self.index.open()
         self.volumes = Volumes(self.settings)
         for volume in self.volumes.all():
             assert self.volumes.open(volume, self.index), volume.detail
         self.writer = ArchiveWriter(self.settings, self.clock, self.volumes, self.index)
-        self.rules = RuleStore(self.database, self.clock)
-        self.kept = KeptRanges(self.database, self.clock)
         self.open_files = OpenFiles()
         self.cameras = HandCameras()
         self.inflow = Inflow(self.index, self.rules, self.clock, self.cameras)
@@ -140,16 +159,9 @@ class StoredArchive:
         now_ms = round(self.clock.now.timestamp() * 1000)
         return sorted(((now_ms - file.start_ms) // HOUR_MS for file in files), reverse=True)
 
-    def set_rule(self, camera_id: int = 1, **values: object) -> None:
-        rule = RecordingRule(**{"mode": RecordingMode.CONTINUOUS, "keep_days": None, **values})  # type: ignore[arg-type]
-        self.rules.set_rule(camera_id, 1, rule)
-
-    def keep(
-        self, begin_hours_ago: float, end_hours_ago: float, *, camera_id: int = 1, until: datetime | None = None
-    ) -> KeptRange:
-        now = self.clock.now
-        start, end = (now - timedelta(hours=hours) for hours in (begin_hours_ago, end_hours_ago))
-        return self.kept.keep(camera_id, 1, start, end, reason="", until=until, by=LOCAL)
+    def other_node(self) -> Wishes:
+        """Return what another node has in its memory."""
+        return Wishes(RuleStore(self.database, self.clock), KeptRanges(self.database, self.clock), self.clock)
 
 
 __all__ = ["Disks", "StoredArchive", "stream_of", "volume_module"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,11 @@ class Server:
         self.clock = HandClock()
         self.gateway = RtspGateway(login_gate=LoginGate(self.clock), clock=self.clock, settings=self.settings)
         self.database = self._opened_database()
+
+    def name_node(self, name: str) -> None:
+        """Be another machine from the next start on: one node of several, with its own data folder."""
+        folder = self.settings.data_dir.with_name(f"data-{name}")
+        self.settings = replace(self.settings, node_name=name, data_dir=folder)
 
     def close(self) -> None:
         self.database.close()
@@ -201,4 +207,34 @@ def test_an_empty_disk_is_taken_over_by_reindexing(server: Server) -> None:
     server.lose_index()
     assert server.state_at_start(1) is VolumeState.GONE
     server.manager(1).reindex()
+    assert server.state_at_start(1) is VolumeState.OK
+
+
+def test_each_node_has_a_volume_of_its_own_at_the_same_folder(server: Server) -> None:
+    server.name_node("north")
+    assert server.state_at_start(1) is VolumeState.OK
+    server.unmount()  # the folder of the other machine is empty
+    server.name_node("south")
+    assert server.state_at_start(1) is VolumeState.OK
+    assert (server.disk / MARKER).exists()
+
+
+def test_a_lost_index_of_a_node_makes_no_volume_below_an_empty_mount(server: Server) -> None:
+    server.name_node("north")
+    server.record(1)
+    server.unmount()
+    server.lose_index()
+    assert server.state_at_start(1) is VolumeState.GONE
+    assert list(server.disk.iterdir()) == []
+
+
+def test_the_node_with_the_index_takes_over_the_folders_of_before(server: Server) -> None:
+    server.record(1)
+    server.settings = replace(server.settings, node_name="north")
+    assert server.state_at_start(1) is VolumeState.OK
+    server.unmount()
+    server.lose_index()
+    assert server.state_at_start(1) is VolumeState.GONE
+    assert list(server.disk.iterdir()) == []
+    server.name_node("south")
     assert server.state_at_start(1) is VolumeState.OK

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bench.__main__ import options_of
+from bench.__main__ import is_built, options_of
 from bench.beside import Compared, in_turns, row
 from bench.figures import Figure
 from bench.setting import ROOT, app
+from web.front_end import hash_of_sources
 
 
 def test_the_sides_take_turns_and_change_their_order() -> None:
@@ -71,3 +73,21 @@ def test_the_other_checkouts_app_runs_on_its_own_interpreter(tmp_path: Path) -> 
     with pytest.raises(RuntimeError, match="ended with 3"), app(tmp_path):
         pass
     assert (tmp_path / "started").read_text().splitlines() == [str(tmp_path), f"{python} app.py"]
+
+
+def test_a_checkout_with_an_older_build_is_not_measured(tmp_path: Path) -> None:
+    (tmp_path / "static" / "js").mkdir(parents=True)
+    (tmp_path / "static" / "js" / "boot.js").write_text("")
+    assert is_built(tmp_path), "an older commit has no build"
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "build_front_end.mjs").write_text("")
+    assert not is_built(tmp_path)
+    built = tmp_path / "static" / "built"
+    built.mkdir()
+    sources = hash_of_sources(tmp_path / "static", ["js/boot.js"])
+    manifest = {"sources": sources, "files": {"js/boot.js": {"file": "boot-1.js", "imports": []}}}
+    (built / "manifest.json").write_text(json.dumps(manifest))
+    (built / "boot-1.js").write_text("")
+    assert is_built(tmp_path)
+    (tmp_path / "static" / "js" / "boot.js").write_text("// changed")
+    assert not is_built(tmp_path)

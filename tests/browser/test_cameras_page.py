@@ -262,6 +262,7 @@ def test_the_bar_on_top_fits_every_page(app: App, camera_id: int, open_page: Ope
         "/storage",
         "/notifications",
         "/detector",
+        "/nodes",
         f"/motion/{camera_id}/1",
     ):
         page.goto(f"{app.url}{path}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from core.records import CameraStatus, Problem
 from core.secrets import Secret
 from onvif_manager import OnvifManager
 from tests.cameras.doubles import CameraHarness, FakeDevice, channel
-from tests.patience import until
+from tests.patience import LIMIT_S, until
 from tests.placement.fake import FakePlacement
 
 
@@ -119,6 +120,33 @@ def test_a_fault_in_one_callback_does_not_stop_the_move(pair: Pair) -> None:
     assert pair.device.closes == 1
 
 
+def test_a_callback_that_hangs_does_not_keep_the_connection(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cameras.ownership._ENDS_S", 0.05)
+    is_over = threading.Event()
+
+    def hang(_: int) -> None:
+        is_over.wait(LIMIT_S)
+
+    pair.owner.on_lost(hang)
+    moving = threading.Thread(target=pair.move)
+    moving.start()
+    until(lambda: pair.device.closes, what="the end of the connection")
+    assert moving.is_alive()
+    is_over.set()
+    moving.join()
+
+
+def test_a_camera_that_is_lost_again_meanwhile_is_not_connected(pair: Pair) -> None:
+    told: list[int] = []
+    pair.placement.take(pair.camera_id)
+    pair.other.on_gained(lambda it: pair.other_placement.take(it))
+    pair.other.on_gained(told.append)
+    pair.other_placement.give(pair.camera_id)
+    assert told == []
+    assert pair.other.get_camera(pair.camera_id).status is CameraStatus.CONNECTING
+    assert pair.device.opens == 1
+
+
 def test_a_hanging_attempt_ends_when_the_camera_moves(pair: Pair, harness: CameraHarness) -> None:
     slow = harness.device("slow", takes_s=60.0)
     camera_id = pair.owner.add_camera(CameraDraft("slow", "admin", Secret("right"), 80)).id
@@ -140,6 +168,20 @@ def test_the_next_owner_knows_the_pinned_certificate(pair: Pair) -> None:
     pair.owner._certificate_store.save("cam")
     pair.move()
     assert [pin.sha256 for pin in pair.other._certificates.of_host("cam")] == ["ab" * 32]
+
+
+def test_all_nodes_forget_the_certificate_of_a_deleted_camera(pair: Pair) -> None:
+    told: list[bool] = []
+    pair.owner._certificates.check("cam", 443, b"first")
+    pair.owner._certificate_store.save("cam")
+    pair.other.read_again()
+    assert pair.other._certificates.of_host("cam")
+    pair.owner.on_edited(lambda: told.append(bool(pair.owner._certificates.of_host("cam"))))
+    pair.owner.delete_camera(pair.camera_id)
+    assert told[-1] is False, "the other nodes read again after the pin was deleted"
+    pair.other.read_again()
+    assert pair.other._certificates.of_host("cam") == ()
+    pair.other._certificates.check("cam", 443, b"of another device")
 
 
 def test_an_added_camera_is_known_and_connected_by_its_owner(pair: Pair, harness: CameraHarness) -> None:

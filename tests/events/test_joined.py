@@ -141,7 +141,7 @@ def test_imported_events_are_joined_and_are_no_news(log: EventLog) -> None:
 
 def test_deleted_motion_leaves_the_numbers_of_its_day_right(log: EventLog) -> None:
     add(log, event(), event(PERSON), event(at_s=60))
-    log.store.delete_oldest(Severity.NOTICE, limit=1)
+    log.store.delete_oldest(limit=1)
     assert counts(log) == [(2, 1)]
     assert counts(log, ALL) == [(2, 1)]
 

@@ -168,7 +168,7 @@ def test_events_of_a_camera_removed_while_the_app_was_off_are_deleted(events: Ev
     events.log.add(event(rule="stays", camera_id=None))
     events.log.add(replace(event(rule="goes"), camera_id=5))
     events.log.flush()
-    events._retention.forget_all_but({1})
+    events._retention.forget_removed()
     assert rules(events) == ["stays"]
     clean(events)
     assert events.log.store.camera_ids() == {0}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from core.errors import NotFound
 from core.placement import CameraCallback, Node, NodeView, Placement
 
 HERE = Node(name="here", address="127.0.0.1:5001", place="p1")
@@ -36,7 +38,12 @@ class FakePlacement(Placement):
 
     def nodes(self) -> list[NodeView]:
         owners = list(self._owners.values())
-        return [NodeView(view.node, view.is_alive, owners.count(view.node)) for _, view in sorted(self._nodes.items())]
+        return [replace(view, cameras=owners.count(view.node)) for _, view in sorted(self._nodes.items())]
+
+    def set_draining(self, name: str, is_draining: bool) -> None:
+        if name not in self._nodes:
+            raise NotFound(f"There is no node {name}.")
+        self._nodes[name] = replace(self._nodes[name], is_draining=is_draining)
 
     def on_gained(self, callback: CameraCallback) -> None:
         self._gained.append(callback)

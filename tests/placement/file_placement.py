@@ -53,6 +53,9 @@ class FilePlacement(Placement):
     def nodes(self) -> list[NodeView]:
         return [NodeView(node, name in self._state["alive"]) for name, node in sorted(self._known.items())]
 
+    def set_draining(self, name: str, is_draining: bool) -> None:
+        """Ignore it: the test moves the cameras."""
+
     def on_gained(self, callback: CameraCallback) -> None:
         self._gained.append(callback)
 

@@ -15,3 +15,6 @@ class OwningCameras(OnvifManager):
 
     def owned_cameras(self) -> list[CameraView]:
         return self.list_cameras()
+
+    def living_nodes(self) -> frozenset[str]:
+        return frozenset({""})

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import StartRefused
+from core.errors import NotFound, StartRefused
+from core.placement import NodeState
 from database import Database
 from placement.bus import ChangeBus
 from placement.incarnation import Incarnation
@@ -97,6 +98,34 @@ def test_every_node_knows_the_owner_of_each_camera(database: Database, clock: Ha
         ("a", True, 1),
         ("b", True, 1),
     ]
+
+
+def test_a_drained_node_is_seen_leaving_and_gives_all_back(
+    database: Database, clock: HandClock, node: MakeNode
+) -> None:
+    add_cameras(database, 2)
+    a, b = node("a"), node("b")
+    rounds([a, b, a], clock, 4)
+    b.placement.set_draining("a", is_draining=True)
+    rounds([a, b, a], clock, 4)
+    assert [(view.state, view.cameras, view.channels) for view in b.placement.nodes()] == [
+        (NodeState.LEAVING, 0, 0),
+        (NodeState.ALIVE, 2, 2),
+    ]
+    left_s = b.placement.nodes()[0].lease_left_s
+    assert left_s is not None
+    assert 0 < left_s <= LEASE_S
+    b.placement.set_draining("a", is_draining=False)
+    rounds([a, b, a], clock, 12)
+    assert [(view.state, view.cameras) for view in b.placement.nodes()] == [
+        (NodeState.ALIVE, 1),
+        (NodeState.ALIVE, 1),
+    ]
+
+
+def test_an_unknown_node_cannot_be_drained(node: MakeNode) -> None:
+    with pytest.raises(NotFound, match="no node b"):
+        node("a").placement.set_draining("b", is_draining=True)
 
 
 def test_a_place_is_the_same_word_in_every_run(node: MakeNode) -> None:

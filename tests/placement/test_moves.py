@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from core.access import LOCAL
 from core.records import CameraStatus
 from exports.records import ExportDraft, ExportRange
 from searches.records import SearchDraft, SearchKind
+from tests.lost_database import LostDatabase
 from tests.patience import promised, settled, until
 from tests.placement.growth import entries, files, threads
 from tests.placement.moved_app import MovedApp, connections, last_hour, subscriptions
@@ -65,7 +67,7 @@ def test_nothing_is_left_at_the_device_of_a_camera_that_moved(
     assert connections(other) == kept
     assert app.cameras.get_camera(camera_id).status is CameraStatus.CONNECTING
     assert [view.id for view in app.cameras.owned_cameras()] == [other_id]
-    assert app.searches.get(LOCAL, search.id).problem is not None
+    until(lambda: app.searches.get(LOCAL, search.id).problem, what="the end of the search")
     until(lambda: app.exports.get(LOCAL, export.id).state == "queued", what="an export that waits")
     assert connections(recorder) == 0
 
@@ -76,6 +78,28 @@ def test_nothing_is_left_at_the_device_of_a_camera_that_moved(
     until(lambda: connections(recorder) >= 2, what="the pinned channel")  # and the recording
     until(lambda: app.exports.get(LOCAL, export.id).state in ("running", "done"), what="the export")
     moved.watch(camera_id, 1)
+
+
+def test_a_lost_database_delays_no_end_of_a_session(moved: MovedApp, recorder: Simulator, camera_id: int) -> None:
+    app = moved.app
+    moved.watch(camera_id, 1)
+    moved.record(camera_id, 2)
+    replay = moved.replay(camera_id)
+    until(lambda: app.streams.session_view(replay).status == "running", what="a replay")
+    until(lambda: subscriptions(recorder) == 1, what="a subscription")
+    start, end = last_hour()
+    area = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9))
+    app.searches.add(LOCAL, SearchDraft(camera_id, 2, start, end, area, SearchKind.MOVED))
+    lost = LostDatabase(app.database)
+    lost.lose()
+    lost.wait_hanging(2)
+    taking = threading.Thread(target=moved.placement.take, args=(camera_id,))
+    with promised(1):
+        taking.start()
+        until(lambda: connections(recorder) == 0, what="the end of all RTSP sessions")
+    until(lambda: subscriptions(recorder) == 0, what="the end of the subscription")
+    lost.find()
+    taking.join()
 
 
 MOVES = 30

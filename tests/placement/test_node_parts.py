@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from core.clock import SystemClock
+from core.clock import BootClock, SystemClock
 from core.errors import Unavailable
 from core.loop_thread import LoopThread
+from core.settings import Settings
 from database import Database
 from placement.announcer import Announcer
 from placement.bus import ChangeBus
 from placement.incarnation import Incarnation
 from placement.leases import LeasePlacement
+from placement.local_node import LocalNode
 from placement.pulse import LoopPulse
 from placement.records import NodeIdentity, Situation
 from placement.store import NodeStore
+from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S, until
 from tests.placement.nodes import add_cameras, owners
 from tests.prepared_database import prepared
@@ -144,3 +148,55 @@ def test_the_fence_lets_go_while_the_renewal_hangs(database: Database, tmp_path:
     node.stop()
     node.stop()
     assert all(name is None for name, _ in owners(database).values())
+
+
+def test_a_suspended_machine_lets_go_soon_after_it_wakes_up(database: Database, tmp_path: Path) -> None:
+    """The clock of the test moves on while the threads wait, as BootClock does while the machine is suspended."""
+    add_cameras(database, 2)
+    clock = HandClock()
+    store, identity = NodeStore(database, clock), NodeIdentity("a", "127.0.0.1:1", 300.0)
+    node = LeasePlacement(store, identity, clock, ChangeBus(database), Incarnation(tmp_path))
+    lost: list[int] = []
+    node.on_lost(lost.append)
+    node.start()
+    clock.move(seconds=101)
+    node.wake()
+    until(lambda: len(node.owned()) == 2)
+    clock.move(seconds=400)
+    assert not node.owns(1)
+    until(lambda: sorted(lost) == [1, 2])
+    node.stop()
+
+
+def test_the_leases_of_a_node_count_a_suspended_machine(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = LocalNode(database, Settings(data_dir=tmp_path, node_name="a"), SystemClock(), [], "1")
+    node.placement._fence.renew(BootClock().monotonic_s())
+    node.placement._held[1] = 1
+    assert node.placement.owns(1)
+    awake_s = time.clock_gettime
+    monkeypatch.setattr("core.clock.time.clock_gettime", lambda which: awake_s(which) + 10.0)
+    assert not node.placement.owns(1)
+
+
+def test_a_lost_camera_does_not_wait_for_those_that_are_gained() -> None:
+    """Gained cameras read the database. If it is away, they would keep all threads."""
+    announcer, is_over, lost = Announcer(), threading.Event(), threading.Event()
+    gained: list[int] = []
+
+    def gain(camera_id: int) -> None:
+        gained.append(camera_id)
+        is_over.wait(LIMIT_S)
+
+    announcer.gained.append(gain)
+    announcer.lost.append(lambda _: lost.set())
+    announcer.start()
+    for camera_id in range(60):
+        announcer.announce(camera_id, is_gained=True)
+    announcer.announce(59, is_gained=False)
+    assert lost.wait(LIMIT_S)
+    is_over.set()
+    assert not announcer.wait_told(None, LIMIT_S)
+    announcer.stop()
+    assert sorted(gained) == list(range(59)), "a camera that was lost before it was told is not gained"

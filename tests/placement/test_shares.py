@@ -151,6 +151,36 @@ def test_a_full_node_makes_room_for_a_camera_of_high_priority() -> None:
     assert claims(after, "a", held=[3]) == [4]
 
 
+def test_a_node_makes_room_although_one_of_another_site_has_some() -> None:
+    north, south = NodeLease("a", site="north", capacity=3), NodeLease("b", site="south")
+    cameras = [*owned("a", [1, 2, 3]), CameraLease(4, site="north", failover=Failover.HIGH)]
+    assert gives(situation([north, south], cameras), "a", [1, 2, 3]) == [1]
+    assert gives(situation([north, south], cameras), "b", []) == []
+
+
+def test_a_fuller_node_of_another_site_is_not_the_one_to_make_room() -> None:
+    north, south = NodeLease("a", site="north", capacity=2), NodeLease("b", site="south", capacity=3)
+    cameras = [
+        *owned("a", [1, 2]),
+        *owned("b", [5, 6, 7]),
+        CameraLease(4, site="north", failover=Failover.HIGH),
+    ]
+    assert gives(situation([north, south], cameras), "a", [1, 2]) == [1]
+    assert gives(situation([north, south], cameras), "b", [5, 6, 7]) == []
+
+
+def test_the_node_that_can_make_the_room_does_it() -> None:
+    small, large = NodeLease("a", capacity=4), NodeLease("b", capacity=2)
+    cameras = [
+        *owned("a", [1], weight=1),
+        *owned("a", [2], weight=3, failover=Failover.HIGH),
+        *owned("b", [5, 6]),
+        CameraLease(4, weight=2, failover=Failover.HIGH),
+    ]
+    assert gives(situation([small, large], cameras), "a", [1, 2]) == []
+    assert gives(situation([small, large], cameras), "b", [5, 6]) == [5, 6]
+
+
 def test_only_the_fullest_node_makes_room() -> None:
     nodes = [NodeLease("a", capacity=3), NodeLease("b", capacity=2)]
     cameras = [*owned("a", [1, 2, 3]), *owned("b", [5, 6]), *owned("gone", [4], failover=Failover.HIGH)]

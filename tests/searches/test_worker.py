@@ -23,7 +23,8 @@ from searches.run import SearchContext, SearchRun
 from searches.store import SearchStore
 from searches.worker import APP_ENDED, SearchWorker
 from tests.events.logged import stored_camera
-from tests.patience import LIMIT_S, until
+from tests.lost_database import LostDatabase
+from tests.patience import LIMIT_S, promised, until
 from tests.prepared_database import prepared
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -85,13 +86,18 @@ class OnlyClock:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[FullStore]:
+def database(tmp_path: Path) -> Iterator[Database]:
     database = Database(prepared(tmp_path / "searches.sqlite3"))
     database.open()
     with database.write() as session:
         session.add(stored_camera(1))
-    yield FullStore(database)
+    yield database
     database.close()
+
+
+@pytest.fixture
+def store(database: Database) -> FullStore:
+    return FullStore(database)
 
 
 @pytest.fixture
@@ -200,3 +206,19 @@ def test_a_system_without_threads_delays_a_search(
     worker.add(search)
     assert not ScriptedRun.steps
     stored(store, search, SearchState.DONE)
+
+
+def test_a_camera_is_released_while_a_write_to_the_database_hangs(
+    worker: SearchWorker, store: FullStore, database: Database
+) -> None:
+    lost, moved = LostDatabase(database), Problem("camera_moved", "Another server connects this camera now.")
+    search = begun(worker, store)
+    lost.lose()
+    releasing = threading.Thread(target=worker.release_camera, args=(1, moved))
+    with worker._lock, promised(0.5):  # as a thread does that writes to the database
+        releasing.start()
+        releasing.join(LIMIT_S)
+    assert ScriptedRun.gate.is_set(), "the run goes on"
+    lost.wait_hanging()
+    lost.find()
+    assert stored(store, search, SearchState.FAILED).problem == moved

@@ -42,7 +42,7 @@ ANSWERS = (status_code_conformance, content_type_conformance, response_schema_co
 EXAMPLES, MANY_EXAMPLES = 5, 100
 # Well-formed requests that fail here: the pretend recorder cannot start, an account exists already, no user has the
 # name Nobody, no device has a changed certificate, no export is finished, push.example is no push service, and the sink
-# of push stays; the event has no look, and the search is done.
+# of push stays; the event has no look, the search is done, and there are no several nodes.
 REFUSED_HERE = {
     ("POST", "/api/cameras/{camera_id}/certificate"): 409,
     ("POST", "/api/cameras/pretend"): 503,
@@ -54,6 +54,8 @@ REFUSED_HERE = {
     ("DELETE", "/api/notification-sinks/{sink_id}"): 409,
     ("GET", "/api/events/{event_id}/similar"): 404,
     ("POST", "/api/detector/models/{name}/trial"): 404,
+    ("POST", "/api/nodes/{name}/drain"): 404,
+    ("DELETE", "/api/nodes/{name}/drain"): 404,
     ("POST", "/api/searches/{search_id}/continue"): 409,
     ("DELETE", "/api/searches/{search_id}"): 409,
     ("POST", "/api/setup"): 403,

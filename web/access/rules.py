@@ -57,6 +57,7 @@ RULES: dict[str, Rule] = {
     "pages.exports": Rule(Permission.EXPORT),
     "pages.storage": Rule(Permission.MANAGE),
     "pages.detector": Rule(Permission.MANAGE),
+    "pages.nodes": Rule(Permission.MANAGE),
     "pages.login": Rule(Open.ALL),
     "pages.welcome": Rule(Open.SETUP),
     "pages.account": Rule(Open.LOGGED_IN),
@@ -70,6 +71,9 @@ RULES: dict[str, Rule] = {
     "api_system.health": Rule(Open.ALL),
     "api_description.openapi": Rule(Open.LOGGED_IN),
     "api_description.docs": Rule(Open.LOGGED_IN),
+    "api_nodes.list_nodes": Rule(Permission.MANAGE),
+    "api_nodes.drain_node": Rule(Permission.MANAGE, action="drain_node"),
+    "api_nodes.use_node": Rule(Permission.MANAGE, action="use_node"),
     # accounts
     "api_accounts.get_session": Rule(Open.ALL),
     "api_accounts.log_in": Rule(Open.ALL, action="log_in"),

@@ -228,7 +228,10 @@ def camera_health(path: models.CameraPath) -> Response:
     card = services().streams.health(path.camera_id)
     more = (*services().events.checks(path.camera_id), *services().motion.checks(path.camera_id))
     card = replace(card, checks=(*card.checks, *more))
-    return answers.answer(models.Health.model_validate(card))
+    answer = models.Health.model_validate(card)
+    owner = services().placement.node_of(path.camera_id)
+    answer.node = None if owner is None else owner.name
+    return answers.answer(answer)
 
 
 @blueprint.post("/discovery", responses=answers_with({200: models.FoundList}, 503))

@@ -361,6 +361,11 @@ class Health(AnswerModel):
     checks: list[Check]
     channels: list[Channel]
     text: str = Field(description="the card as text for copying, without secrets")
+    node: str | None = Field(
+        "",
+        description="with several servers, the name of the one with the connection; null: none has it at the moment. "
+        "Empty for a single server",
+    )
 
 
 class StreamVideo(AnswerModel):
@@ -442,3 +447,4 @@ class StreamList(BaseModel):
 
 class Ok(BaseModel):
     status: Literal["ok"]
+    node: str = Field(description="with several servers, the name of the one that answers; empty for a single server")

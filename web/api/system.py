@@ -21,10 +21,10 @@ described = Blueprint("api_description", __name__, url_prefix="/api")
 
 @blueprint.get("/health", responses=answers_with({200: models.Ok}, 503))
 def health() -> Response:
-    """Check if the app works: ok, or 503."""
+    """Check if the app works: ok, or 503. With several servers, of the one that answers."""
     if not services().is_ready():
         raise Unavailable("The app is not ready.")
-    return answers.answer(models.Ok(status="ok"))
+    return answers.answer(models.Ok(status="ok", node=services().placement.this_node().name))
 
 
 @described.get("/openapi.json")

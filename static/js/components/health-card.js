@@ -91,6 +91,7 @@ export class HealthCard extends AppDialog {
       ['Address', camera.address || (camera.port ? `${camera.host}:${camera.port}` : camera.host)],
       ['Added by', camera.onvif === false ? 'RTSP stream, without ONVIF' : ''],
       ['State', stateText(camera)],
+      ['Server', card.node === null ? 'None at the moment' : card.node],
       ['Device', [camera.manufacturer, camera.model].filter(Boolean).join(' ')],
       ['Firmware', camera.firmware],
       ['Serial number', card.serial],

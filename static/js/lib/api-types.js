@@ -62,6 +62,9 @@ export {};
 /** @typedef {import('./notification-types.js').Mqtt} Mqtt */
 /** @typedef {import('./archive-types.js').NewKeptRange} NewKeptRange */
 /** @typedef {import('./archive-types.js').NextToGo} NextToGo */
+/** @typedef {import('./node-types.js').Node} Node */
+/** @typedef {import('./node-types.js').NodeList} NodeList */
+/** @typedef {import('./node-types.js').NodeState} NodeState */
 /** @typedef {import('./archive-types.js').Origin} Origin */
 /** @typedef {import('./case-types.js').PackageState} PackageState */
 /** @typedef {import('./export-types.js').Progress} Progress */
@@ -268,6 +271,8 @@ export {};
  * @property {Check[]} checks
  * @property {Channel[]} channels
  * @property {string} text the card as text for copying, without secrets
+ * @property {string|null} [node] with several servers, the name of the one with the connection; null: none has it at
+ *   the moment. Empty for a single server
  */
 
 /** @typedef {{done: number, total: number}} IndexingProgress Progress in hours of recorded time. */
@@ -284,7 +289,11 @@ export {};
  * @property {Track[]} tracks
  */
 
-/** @typedef {{status: 'ok'}} Ok */
+/**
+ * @typedef {object} Ok
+ * @property {'ok'} status
+ * @property {string} node with several servers, the name of the one that answers; empty for a single server
+ */
 
 /**
  * @typedef {object} PlaybackUri For another RTSP client, which needs its own user name and password.

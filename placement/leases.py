@@ -16,6 +16,7 @@ from typing import Protocol
 from core.clock import Clock
 from core.errors import AppError, NotFound, StartRefused
 from core.placement import CameraCallback, Node, NodeView, Placement
+from placement.addresses import AddressCheck
 from placement.announcer import Announcer
 from placement.bus import ChangeBus, Topic
 from placement.fence import Fence
@@ -70,6 +71,7 @@ class LeasePlacement(Placement):
         self._watched: Watched | None = None
         self._this = node_of_lease(node)
         self._announcer = Announcer()
+        self._address_check = AddressCheck(node)
         self._fence = Fence(clock, node.lease_s)
         self._lock = threading.Lock()  # of the two dictionaries; never held in a call of another part
         self._held: dict[int, int] = {}  # camera -> epoch
@@ -261,6 +263,7 @@ class LeasePlacement(Placement):
         living = {name: node_of_lease(node) for name, node in situation.nodes.items() if node.is_living}
         self._owners = {it.camera_id: living[it.node] for it in situation.cameras.values() if it.node in living}
         self._views = _views(situation)
+        self._address_check.look_at(situation.nodes.values())
         with self._lock:
             self._returning = {
                 it: epoch for it, epoch in self._returning.items() if self._is_ours(situation, it, epoch)

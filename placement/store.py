@@ -84,7 +84,7 @@ class NodeStore:
         if not cameras:
             return {}
         with self._database.write() as session:
-            is_living = (
+            has_lease = (
                 select(NodeRow.name)
                 .where(
                     NodeRow.name == node.name,
@@ -96,7 +96,7 @@ class NodeStore:
             unchanged = {camera.camera_id: camera.epoch for camera in cameras}
             free = (
                 select(CameraRow.id)
-                .where(CameraRow.id.in_(unchanged), _has_epoch(unchanged), is_living)
+                .where(CameraRow.id.in_(unchanged), _has_epoch(unchanged), has_lease)
                 .with_for_update(skip_locked=True)
             )
             claimed = session.execute(

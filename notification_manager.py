@@ -221,6 +221,7 @@ class NotificationManager:
 
         Raise InvalidRequest with the field's name, or NotFound.
         """
+        self._follow_sinks()
         before = self._sinks.get(sink_id)
         after = before
         if change.name is not None:
@@ -310,9 +311,7 @@ class NotificationManager:
         With several nodes, also the sinks that other nodes have changed, and the deliveries of dead ones.
         """
         self._rules.load()
-        if self._has_others:
-            with self._changing_sinks:
-                self._sinks.follow(self._sink_store.sinks(self._cameras.vault))
+        self._follow_sinks()
         if self._takes_over:
             self._take_over()
         if self._sinks.has_mqtt():
@@ -334,6 +333,12 @@ class NotificationManager:
     def _forget_camera(self, camera_id: int) -> None:
         self._dispatcher.forget_camera(camera_id)
         self._look_soon()
+
+    def _follow_sinks(self) -> None:
+        """Bring the running sinks in line with the stored ones, which other nodes may have changed."""
+        if self._has_others:
+            with self._changing_sinks:
+                self._sinks.follow(self._sink_store.sinks(self._cameras.vault))
 
     def _sinks_changed(self) -> None:
         self._look_soon()

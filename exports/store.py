@@ -79,7 +79,7 @@ class ExportStore:
 
     def take_over(self, job: ExportJob) -> ExportJob:
         """Note that this node makes the files of a job, which begins anew. Raise NotFound."""
-        if self._has(job):
+        if self.has(job):
             return job
         with self._database.write() as session:
             row = _row(session, job.id)
@@ -89,9 +89,15 @@ class ExportStore:
 
     def is_possible_here(self, job: ExportJob) -> bool:
         """True if this node has the files of the job, or if it has none yet and so can be made by any node."""
-        return self._has(job) or not job.files
+        return self.has(job) or not job.files
 
-    def _has(self, job: ExportJob) -> bool:
+    def is_retry(self, export_id: int) -> bool:
+        """True if the job adds to the files of an export that was done before. Raise NotFound."""
+        with self._database.read() as session:
+            return _EARLIER in _row(session, export_id).options
+
+    def has(self, job: ExportJob) -> bool:
+        """True if this node has the files of the job, or makes them."""
         return not self._node or job.node == self._node
 
     def add(

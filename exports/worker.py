@@ -32,6 +32,14 @@ _LOOK_EVERY_S = 2.0
 _EXPIRE_EVERY_S = 30.0
 _STOP_S = 4.0
 _RELEASED_S = 3.0
+_ANEW_AFTER_S = 60.0  # the camera may go back soon
+_WAITING = (ExportState.QUEUED, ExportState.RUNNING)
+FILES_ELSEWHERE = Problem(
+    "files_elsewhere",
+    "Another server has finished files of this export, and this one has the camera now. If the camera stays here for a "
+    "minute, the export begins anew.",
+)
+CAMERA_ELSEWHERE = Problem("files_elsewhere", "Another server than the one with the files has the camera now.")
 
 
 class ExportWorker:
@@ -50,6 +58,7 @@ class ExportWorker:
         self._runs: dict[int, JobRun] = {}
         self._queue = WaitingJobs(self._clock)
         self._turns = Turns()
+        self._apart_since_s: dict[int, float] = {}  # jobs whose cameras are here, and whose files are not
         self._expired_s = -_EXPIRE_EVERY_S
 
     def start(self) -> None:
@@ -145,9 +154,37 @@ class ExportWorker:
 
     def _may_begin(self, job: ExportJob) -> bool:
         """True if it is time for the job, and no other node connects one of its cameras or has files of it."""
-        if not self._queue.is_due(job.id) or not self._store.is_possible_here(job):
+        if job.id in self._runs:
             return False
-        return all(map(self._context.reading.cameras.owns, job.cameras))
+        moved = next((one for one in job.cameras if not self._context.reading.cameras.owns(one)), None)
+        if moved is None and not self._store.is_possible_here(job):
+            return self._begins_anew(job)
+        self._apart_since_s.pop(job.id, None)
+        if moved is not None and job.problem is None and self._store.has(job):
+            self._note_reason(job, Problem(NotOwner.code, NotOwner(moved).detail))
+        return moved is None and self._queue.is_due(job.id)
+
+    def _begins_anew(self, job: ExportJob) -> bool:
+        """True if this node has had the cameras for a minute, and another one has files. Note the reason of the wait.
+
+        The retry of a finished export ends instead, because its files would be lost.
+        """
+        now_s = self._clock.monotonic_s()
+        if job.problem is None or job.problem.code != FILES_ELSEWHERE.code:
+            self._note_reason(job, FILES_ELSEWHERE)
+        if now_s - self._apart_since_s.setdefault(job.id, now_s) < _ANEW_AFTER_S:
+            return False
+        del self._apart_since_s[job.id]
+        if self._store.is_retry(job.id):
+            with suppress(Interrupted):
+                self._move(job, ExportState.FAILED, of=_WAITING, problem=CAMERA_ELSEWHERE)
+            return False
+        self._folders.remove(job.id)  # pieces of an earlier stay of the camera
+        return True
+
+    def _note_reason(self, job: ExportJob, problem: Problem) -> None:
+        with suppress(Interrupted):
+            self._move(job, ExportState.QUEUED, of=_WAITING, problem=problem)
 
     def _reading_runs(self) -> list[JobRun]:
         """Return the runs that count for the turns. Those that encode take turns in CopyMaker."""

@@ -14,7 +14,8 @@ from core.records import Problem
 from database import Database
 from exports.records import ExportFile, ExportJob, ExportProgress, ExportState
 from exports.store import ExportStore
-from tests.exports.exporting import draft, moment
+from tests.exports.exporting import Exporting, draft, moment, recorder_of
+from tests.patience import until
 from tests.prepared_database import prepared_database
 
 NOW = SystemClock().now_utc()
@@ -88,3 +89,55 @@ def test_a_single_process_goes_on_with_the_jobs_of_any_node(database: Database) 
         job.id, ExportState.DONE, of=(ExportState.QUEUED,), now=NOW, expires_at=NOW, problem=Problem("incomplete", "")
     )
     assert [one.id for one in store.expired(NOW + timedelta(seconds=1))] == [job.id]
+
+
+@pytest.fixture
+def south(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Exporting]:
+    monkeypatch.setattr("exports.worker._LOOK_EVERY_S", 0.02)
+    made = Exporting(tmp_path, recorder_of([(0, 60)]), settings={"node_name": "south"})  # type: ignore[dict-item]
+    yield made
+    made.close()
+
+
+def problem_code(app: Exporting, job: ExportJob) -> str:
+    problem = app.job(job.id).problem
+    return problem.code if problem is not None else ""
+
+
+def test_an_export_whose_camera_stays_away_from_its_files_begins_anew(
+    south: Exporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(south.cameras, "owns", lambda _: False)  # the camera is at the node north
+    store = ExportStore(south.database, "north")
+    job = with_file(store, add(store))
+    monkeypatch.setattr(south.cameras, "owns", lambda _: True)
+    south.manager._worker.wake()
+    until(lambda: problem_code(south, job) == "files_elsewhere", what="the reason of the wait")
+    assert south.job(job.id).node == "north"
+    assert south.job(job.id).files
+    monkeypatch.setattr("exports.worker._ANEW_AFTER_S", 0.0)
+    south.manager._worker.wake()
+    assert south.done(job.id).node == "south"
+    assert south.path(job.id).is_file()
+
+
+def test_a_retry_whose_camera_stays_away_from_its_files_ends_and_keeps_them(
+    south: Exporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exports.worker._ANEW_AFTER_S", 0.0)
+    monkeypatch.setattr(south.cameras, "owns", lambda _: False)
+    store = ExportStore(south.database, "north")
+    job = with_file(store, add(store))
+    for state, of in ((ExportState.FAILED, ExportState.QUEUED), (ExportState.QUEUED, ExportState.DONE)):
+        store.move(job.id, state, of=(of,), now=NOW, problem=Problem("camera_unreachable", "No answer."))
+    monkeypatch.setattr(south.cameras, "owns", lambda _: True)
+    south.manager._worker.wake()
+    ended = south.ended(job.id)
+    assert (ended.state, ended.node, len(ended.files)) == (ExportState.DONE, "north", 1)
+
+
+def test_an_export_whose_camera_left_shows_the_reason(south: Exporting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(south.cameras, "owns", lambda _: False)
+    job = add(ExportStore(south.database, "south"))
+    south.manager._worker.wake()
+    until(lambda: problem_code(south, job) == "not_owner", what="the reason of the wait")

@@ -134,6 +134,15 @@ def test_a_node_follows_the_sinks_of_another_one(north: Telling) -> None:
     until(lambda: north.manager._sinks.find(sink_id) is None, what="the end of the sink")
 
 
+def test_a_change_of_a_sink_keeps_what_another_node_has_just_changed(north: Telling) -> None:
+    sink_id = north.webhook("http://127.0.0.1:9/a")
+    north.manager._look()
+    made = north.manager.sink(LOCAL, sink_id)
+    SinkStore(north.database).change(replace(made, is_on=False), north.cameras.vault)
+    changed = north.manager.change_sink(sink_id, SinkChange(name="Other"))
+    assert (changed.name, changed.is_on) == ("Other", False)
+
+
 def test_a_look_at_the_sinks_leaves_those_without_a_change_alone(north: Telling) -> None:
     for settings in (
         WebhookSettings("http://127.0.0.1:9/a"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -404,9 +405,10 @@ def test_the_callbacks_of_a_camera_keep_their_order(database: Database, clock: H
     add_cameras(database, 1)
     a = node("a")
     seen: list[str] = []
-    is_free = False
+    has_begun, is_free = threading.Event(), False
 
     def slow(camera_id: int) -> None:
+        has_begun.set()
         until(lambda: is_free)
         seen.append("gained")
 
@@ -414,6 +416,7 @@ def test_the_callbacks_of_a_camera_keep_their_order(database: Database, clock: H
     a.placement.on_lost(lambda _: seen.append("lost"))
     clock.move(seconds=2)
     a.placement.run_once()
+    until(has_begun.is_set)  # a loss overtakes a gain that no thread tells yet
     clock.move(seconds=LEASE_S)
     a.placement.let_go_if_fenced()
     assert seen == []

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import struct
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
@@ -26,6 +28,17 @@ def opened(app: Any, path: str = "/live", **more: Any) -> Iterator[ClientConnect
     address = app.url.replace("http", "ws", 1) + path
     with connect(address, open_timeout=LIMIT_S, max_size=None, compression=None, **more) as client:
         yield client
+
+
+def trusting(certificate: Path) -> ssl.SSLContext:
+    """Return the TLS context of a client that trusts this certificate.
+
+    With TLS 1.3, the server's session tickets come after the handshake: the client's reading thread then reads from
+    OpenSSL while the other thread writes the request. OpenSSL forbids that, and some requests are never sent.
+    """
+    context = ssl.create_default_context(cafile=str(certificate))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def say(client: ClientConnection, **message: object) -> None:

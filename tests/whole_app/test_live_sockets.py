@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import socket
-import ssl
 import subprocess
 import threading
 import time
@@ -22,7 +21,19 @@ from websockets.sync.client import connect
 from media.ffmpeg import find_ffmpeg
 from tests.patience import LIMIT_S, Slowness, promised, until
 from tests.whole_app.accounts import add_by, log_in, set_up
-from tests.whole_app.live_client import FRAGMENTS, HEAD, INIT, OTHER_SUB, SUB, binary, opened, say, text, until_closed
+from tests.whole_app.live_client import (
+    FRAGMENTS,
+    HEAD,
+    INIT,
+    OTHER_SUB,
+    SUB,
+    binary,
+    opened,
+    say,
+    text,
+    trusting,
+    until_closed,
+)
 from tools.certificate import make_certificate
 
 
@@ -291,7 +302,6 @@ def test_live_sockets_work_over_tls(make_app: Any, recorder: Any, tmp_path: Path
         path.write_bytes(content)
     app = make_app(TLS_CERT=str(cert), TLS_KEY=str(key))
     app.start(is_awaited=False)
-    trusting = ssl.create_default_context(cafile=str(cert))
 
     def is_up() -> bool:
         with contextlib.suppress(OSError):
@@ -303,7 +313,7 @@ def test_live_sockets_work_over_tls(make_app: Any, recorder: Any, tmp_path: Path
     session.trust_env, session.verify = False, str(cert)
     camera_id = recorder.add_at(f"https://localhost:{app.port}", session)
     address = f"wss://localhost:{app.port}/live/{camera_id}/{SUB}"
-    with connect(address, ssl=trusting, open_timeout=LIMIT_S, max_size=None, compression=None) as client:
+    with connect(address, ssl=trusting(cert), open_timeout=LIMIT_S, max_size=None, compression=None) as client:
         for _ in range(30):
             binary(client, 0, FRAGMENTS)
         say(client, type="clock", sent=1)

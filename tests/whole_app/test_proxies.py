@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import socket
-import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from websockets.sync.client import connect
 
 from tests.patience import LIMIT_S, until
 from tests.whole_app.accounts import add_user, log_in
+from tests.whole_app.live_client import trusting
 from tests.whole_app.proxies import Browser, Proxy, answers, recipe, start_nginx
 from tools.running import free_port
 from web.guard import SECURITY_HEADERS
@@ -141,15 +141,15 @@ def test_a_proxy_with_its_recipe_serves_logged_in_users_only(
 
 def watch_over_a_socket(proxy: Proxy, session: requests.Session, certificate: Path) -> None:
     """Watch live over a WebSocket through the proxy; without the cookie it is refused."""
-    trusting = ssl.create_default_context(cafile=str(certificate))
+    tls = trusting(certificate)
     address = f"{proxy.url.replace('https', 'wss')}/live/1/{START['profile_token']}"
     cookie = "; ".join(f"{one.name}={one.value}" for one in session.cookies)
     limits: dict[str, Any] = {"open_timeout": LIMIT_S, "max_size": None}
-    with pytest.raises(InvalidStatus) as refused, connect(address, ssl=trusting, proxy=None, **limits):
+    with pytest.raises(InvalidStatus) as refused, connect(address, ssl=tls, proxy=None, **limits):
         pass
     assert refused.value.response.status_code == 401
     headers = {"Cookie": cookie, "Origin": proxy.url}
-    with connect(address, ssl=trusting, proxy=None, additional_headers=headers, **limits) as client:
+    with connect(address, ssl=tls, proxy=None, additional_headers=headers, **limits) as client:
         frames = 0
 
         def has_frames() -> bool:

@@ -21,6 +21,7 @@ from archive.recorder import ChannelRecorders
 from archive.reindexing import Reindexed, reindex
 from archive.retention import Retention, RetentionParts
 from archive.rules import RuleStore
+from archive.signs import SignsOfLife
 from archive.storage_report import StorageReport
 from archive.storage_view import StorageView
 from archive.stream_reader import StreamReader
@@ -84,7 +85,8 @@ class ArchiveManager:
         self._pauses = PauseStore(database, clock)
         self._pre_rolls = PreRollBudget(settings.archive_pre_roll_bytes)
         recorder_parts = RecorderParts(clock, cameras, gateway, self.writer, self._pre_rolls, events)
-        self._recorders = ChannelRecorders(recorder_parts, self._rules, self._pauses, self.gap_store)
+        signs = SignsOfLife(database) if settings.node_name else None
+        self._recorders = ChannelRecorders(recorder_parts, self._rules, self._pauses, self.gap_store, signs)
         self._kept = KeptRanges(database, clock)
         inflow = Inflow(self.index, self._rules, clock, cameras)
         parts = RetentionParts(self.index, self.volumes, self.writer, self._rules, self._kept, self.open_files, inflow)

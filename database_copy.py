@@ -9,10 +9,12 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import Column, MetaData, Row, Table, Text, delete, func, insert, select
 from sqlalchemy.orm import Session
 
+from core.clock import SystemClock
 from core.errors import StartRefused
 from database import Database
 from tables import Base
 from tables.base import Json
+from tables.living_nodes import refuse_living_nodes
 
 _ROWS_AT_ONCE = 500
 
@@ -20,13 +22,14 @@ _ROWS_AT_ONCE = 500
 def copy_database(source: Database, target: Database) -> dict[str, int]:
     """Copy all rows, and the last ids that were given. Return the number of rows of each table.
 
-    Raise StartRefused if the target has rows already. In one transaction: after an error the target is empty. No app
-    may use either database meanwhile.
+    Raise StartRefused if the target has rows already, or if a node uses the source. In one transaction: after an error
+    the target is empty. No app may use either database meanwhile.
     """
     source.open()
     target.open()
     new = _counts_of_a_new_database()
     with source.read() as reading, target.write() as writing:
+        refuse_living_nodes(reading, source.dialect.clock_s, SystemClock())
         for name, count in _counts(writing).items():
             if count != new[name]:
                 raise StartRefused(f"{target.name} has rows in the table {name}. Give an empty database.")

@@ -10,11 +10,12 @@ import threading
 from datetime import datetime, timedelta
 
 from archive.channel_recorder import ChannelRecorder, RecordingState
-from archive.gaps import GapStore
+from archive.gaps import GapStore, RecordingGap
 from archive.outages import ALERT_AFTER_S, SHORTEST_S
 from archive.pauses import PauseStore
 from archive.pre_roll import NEWS_TAKES_S
 from archive.rules import RuleStore, schedule_of
+from archive.signs import SignsOfLife
 from archive.stream_recorder import RecorderParts
 from core.archive import GapReason, RecordingMode, RecordingRule, gap_reason_of
 from core.errors import AppError, NotFound
@@ -25,20 +26,34 @@ log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 1.0
 _STOP_S = 2.0
 _FINISH_S = 0.5
+_SIGN_EVERY_S = 5.0
 _CLOCK_ERROR = timedelta(seconds=1)  # devices tell the time of their clock in whole seconds
 
 _Place = tuple[int, int]  # camera id and number of the channel
 
 
 class ChannelRecorders:
-    """Safe between threads. start() and stop() may be called twice; the database must be open in between."""
+    """Safe between threads. start() and stop() may be called twice; the database must be open in between.
 
-    def __init__(self, parts: RecorderParts, rules: RuleStore, pauses: PauseStore, gaps: GapStore) -> None:
+    `signs`: those of all nodes; None if this process is the only one.
+    """
+
+    def __init__(
+        self,
+        parts: RecorderParts,
+        rules: RuleStore,
+        pauses: PauseStore,
+        gaps: GapStore,
+        signs: SignsOfLife | None = None,
+    ) -> None:
         self._clock = parts.clock
         self._cameras = parts.cameras
         self._rules = rules
         self._pauses = pauses
         self._gaps = gaps
+        self._signs = signs
+        self._signed_s = float("-inf")
+        self._left: dict[_Place, datetime] = {}  # the ends of recordings; not stored yet
         self._wake = parts.wake
         self._parts = parts
         self._lock = threading.Lock()  # of the dictionaries; never held while a channel waits for the database
@@ -52,13 +67,15 @@ class ChannelRecorders:
     def start(self, last_alive: datetime | None = None) -> None:
         """Load rules and pauses, close the gaps of the last run, and begin to record.
 
-        `last_alive`: the last time at which the app ran before; None if that is not known.
+        `last_alive`: the last time at which the app ran before; None if that is not known. It does not count for one
+        node of several, because other nodes may have recorded since.
         """
         if self._thread is not None:
             return
         self._rules.load()
         self._pauses.load()
-        self._close_old_gaps(last_alive)
+        if self._signs is None:
+            self._close_old_gaps(last_alive)
         self._is_stopping.clear()
         self._thread = threading.Thread(target=self._serve, name="recorder", daemon=True)
         self._thread.start()
@@ -144,6 +161,7 @@ class ChannelRecorders:
                 self._look_at(place)
             except Exception:  # the other channels must be recorded despite a fault in one
                 log.exception("camera %d, channel %d: looking after its recording failed", *place)
+        self._give_signs()
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -155,6 +173,7 @@ class ChannelRecorders:
             except Exception:  # the top of a thread
                 log.exception("looking after the recordings failed")
             self._wake.wait(_LOOK_EVERY_S)
+        self._give_signs()
 
     def _places(self) -> list[_Place]:
         with self._lock:
@@ -171,6 +190,8 @@ class ChannelRecorders:
     def _add(self, place: _Place) -> ChannelRecorder | None:
         """Return a new recorder; None while the recorders stop."""
         recorder = ChannelRecorder(self._parts, self._gaps, *place)
+        if self._signs is not None:
+            self._follow_owner(self._signs, place)
         self._adopt_gap(recorder)
         with self._lock:
             if self._is_stopping.is_set():
@@ -188,19 +209,30 @@ class ChannelRecorders:
             log.warning("camera %d, channel %d: its recording is still waiting for the database", *place)
             return
         try:
-            if (recorder := self._remove(place)) is not None:
-                recorder.finish(GapReason.SERVER_OFF)
+            self._leave(place)
         finally:
             lock.release()
+
+    def _leave(self, place: _Place) -> None:
+        """End the recording of a channel that this process records no more. Call it with the channel's lock."""
+        if (recorder := self._remove(place)) is not None:
+            recorder.finish(GapReason.SERVER_OFF)
+            if self._signs is not None:
+                with self._lock:
+                    self._left[place] = self._clock.now_utc()
+                self._wake.set()
 
     def _look_at(self, place: _Place) -> None:
         with self._lock_of(place):
             if self._is_stopping.is_set():
                 return
             rule = self._rules.stored_rule(*place)
-            if rule is None or not self._cameras.owns(place[0]):
+            if rule is None:
                 if (gone := self._remove(place)) is not None:
-                    gone.finish(GapReason.SWITCHED_OFF if rule is None else GapReason.SERVER_OFF)
+                    gone.finish(GapReason.SWITCHED_OFF)
+                return
+            if not self._cameras.owns(place[0]):
+                self._leave(place)
                 return
             try:
                 recorder = self._recorder(place) or self._add(place)
@@ -232,6 +264,31 @@ class ChannelRecorders:
                     if (recorder := self._recorder(place)) is not None:
                         recorder.retry_soon()
 
+    # -- signs of life for other nodes -------------------------------------------------------------
+
+    def _give_signs(self) -> None:
+        """Tell the next owners how long this process has recorded each channel."""
+        if self._signs is None:
+            return
+        try:
+            self._store_left(self._signs)
+            now_s = self._clock.monotonic_s()
+            if now_s - self._signed_s >= _SIGN_EVERY_S:
+                owned = [place for place in self._places() if self._cameras.owns(place[0])]
+                self._signs.give(dict.fromkeys(owned, self._clock.now_utc()))
+                self._signed_s = now_s
+        except AppError as error:
+            log.info("the signs of life of recordings wait for the database (%s)", error.code)
+
+    def _store_left(self, signs: SignsOfLife) -> None:
+        with self._lock:
+            left = dict(self._left)
+        signs.give(left)
+        with self._lock:
+            for place, moment in left.items():
+                if self._left.get(place) == moment:
+                    del self._left[place]
+
     # -- gaps of the run before --------------------------------------------------------------------
 
     def _adopt_gap(self, recorder: ChannelRecorder) -> None:
@@ -248,16 +305,40 @@ class ChannelRecorders:
         now = self._clock.now_utc()
         alive = min(last_alive or now, now)
         for gap in self._gaps.open_gaps():
-            if not self._cameras.owns(gap.camera_id):  # its next owner goes on with it
-                continue
-            if gap.reason is not GapReason.PAUSED:
-                self._gaps.end(gap.id, alive)
-            elif self._pauses.pause_of(gap.camera_id, gap.channel) is None:
-                self._gaps.end(gap.id, self._paused_until(gap.camera_id, gap.channel, alive, now))
-        for (camera_id, channel), rule in self._rules.rules().items():
-            if self._cameras.owns(camera_id) and self._pauses.pause_of(camera_id, channel) is None:
-                for start, end in _wished(rule, self._paused_until(camera_id, channel, alive, now), now):
-                    self._add_server_off(camera_id, channel, start, end)
+            if self._cameras.owns(gap.camera_id):  # the next owner of another one goes on with it
+                self._close_old_gap(gap, alive, now)
+        for place, rule in self._rules.rules().items():
+            if self._cameras.owns(place[0]):
+                self._add_time_off(place, rule, alive, now)
+
+    def _follow_owner(self, signs: SignsOfLife, place: _Place) -> None:
+        """Add a gap for the time since the last owner of a channel died, and close the gap that it left open.
+
+        A gap goes on if the owner has moved the channel here. Raise Unavailable if the database does not answer.
+        """
+        self._store_left(signs)
+        self._signed_s = float("-inf")  # soon after this, the channel has a sign of this process
+        now, alive = self._clock.now_utc(), signs.last(*place)
+        if alive is None or (now - alive) / timedelta(seconds=1) < SHORTEST_S:
+            return
+        self._rules.load()
+        self._pauses.load()
+        for gap in self._gaps.open_gaps():
+            if (gap.camera_id, gap.channel) == place:
+                self._close_old_gap(gap, alive, now)
+        self._add_time_off(place, self._rules.rule(*place), alive, now)
+
+    def _close_old_gap(self, gap: RecordingGap, alive: datetime, now: datetime) -> None:
+        if gap.reason is not GapReason.PAUSED:
+            self._gaps.end(gap.id, alive)
+        elif self._pauses.pause_of(gap.camera_id, gap.channel) is None:
+            self._gaps.end(gap.id, self._paused_until(gap.camera_id, gap.channel, alive, now))
+
+    def _add_time_off(self, place: _Place, rule: RecordingRule, alive: datetime, now: datetime) -> None:
+        """Add the gaps of the time without a recorder, unless the channel is paused."""
+        if self._pauses.pause_of(*place) is None:
+            for start, end in _wished(rule, self._paused_until(*place, alive, now), now):
+                self._add_server_off(*place, start, end)
 
     def _paused_until(self, camera_id: int, channel: int, alive: datetime, now: datetime) -> datetime:
         """Return the end of a pause that has ended while the app was off; without one, `alive`."""

@@ -17,20 +17,24 @@ from sqlalchemy import select
 from cameras.store import password_context
 from cameras.stored_secrets import secrets_of_notifications
 from cameras.vault import CannotDecrypt, Vault, adopt_next_key, make_next_key, open_vault
+from core.clock import SystemClock
 from core.errors import StartRefused
 from database import Database
 from tables import CameraRow, VaultRow
+from tables.living_nodes import refuse_living_nodes
 
 
 def rotate_key(database: Database, key_file: Path) -> int:
-    """Encrypt all secrets with a new key; return their number. The app must not run: it would keep the old key.
+    """Encrypt all secrets with a new key; return their number. Neither the app nor a node may run: it has the old key.
 
     A secret that the old key does not open is left as it is and not counted.
 
-    Raise StartRefused if the old key is missing or wrong, or if the database has no key check yet.
+    Raise StartRefused if a node runs, if the old key is missing or wrong, or if the database has no key check yet.
     """
+    clock = SystemClock()
     database.open()
     with database.read() as session:
+        refuse_living_nodes(session, database.dialect.clock_s, clock)
         row = session.get(VaultRow, 1)
         if row is None:
             raise StartRefused(f"{database.name} holds no passwords yet: start the app once.")
@@ -38,6 +42,7 @@ def rotate_key(database: Database, key_file: Path) -> int:
     new = Vault(make_next_key(key_file))
     count = 0
     with database.write() as session:
+        refuse_living_nodes(session, database.dialect.clock_s, clock)  # again: one may have started since
         for camera in session.scalars(select(CameraRow)):
             try:
                 password = old.decrypt(camera.password_box, password_context(camera))

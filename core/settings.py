@@ -308,8 +308,13 @@ def _invalid_node(values: Mapping[str, Any]) -> list[str]:
         if (value := values.get(name, "")) and not _NODE_NAME.fullmatch(value)
     ]
     address = values.get("node_address", "").lower()
-    if address and not ((found := _NODE_ADDRESS.fullmatch(address)) and int(found["port"]) < 65536):
-        problems.append("NODE_ADDRESS: must be a host and a port, such as 10.0.0.12:5001")
+    if address and not ((found := _NODE_ADDRESS.fullmatch(address)) and _can_be_reached(found["host"].strip("[]"))):
+        problems.append("NODE_ADDRESS: must be an IP address of this machine and a port, such as 10.0.0.12:5001")
+    elif "node_name" in values and not address and not _can_be_reached(values.get("host", "127.0.0.1")):
+        problems.append(
+            f"NODE_ADDRESS: needed with HOST={values['host']}, at which the front door cannot reach the node; "
+            "set an IP address of this machine and a port, such as 10.0.0.12:5001"
+        )
     if "node_name" not in values:
         problems += [
             f"{name.upper()}: needs a NODE_NAME"
@@ -317,6 +322,14 @@ def _invalid_node(values: Mapping[str, Any]) -> list[str]:
             if name in values
         ]
     return problems
+
+
+def _can_be_reached(host: str) -> bool:
+    """True for the IP address of a machine: the front door looks up no names."""
+    try:
+        return not ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def _is_origin(url: str) -> bool:
@@ -330,7 +343,8 @@ _HOST_NAME = re.compile(_HOST)
 _ORIGIN = re.compile(rf"https?://({_HOST})(:(?P<port>[1-9][0-9]{{0,4}}))?/?")
 _HOST_AND_PORT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:(?P<port>[1-9][0-9]{0,4}))?")
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}")
-_NODE_ADDRESS = re.compile(rf"({_HOST}):(?P<port>[1-9][0-9]{{0,4}})")
+_PORT = r"[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+_NODE_ADDRESS = re.compile(rf"(?P<host>[0-9.]+|\[[0-9a-f:.]+\]):({_PORT})")
 _KEPT_CHANNEL = re.compile(r"[1-9][0-9]{0,9}:([1-9][0-9]{0,3}|\*)(/(main|sub))?")
 _HOURS = re.compile(r"([01]?\d|2[0-3])\s*-\s*([01]?\d|2[0-4])")
 _BOOLEANS = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}

@@ -53,6 +53,7 @@ _MARK_PICTURE = _UPDATE.values({name: bindparam(name) for name in ("has_picture"
 _JOIN = _UPDATE.values({"is_joined": True})
 _JOIN_NEWS = _UPDATE.values({"is_joined": True, "changed_ms": bindparam("changed_ms")})
 _SHOW_SUBJECT = _UPDATE.values({name: bindparam(name) for name in ("score", "label", "box")})
+_LEAST_MARK = 946_684_800_000  # the year 2000: an empty log tells an `as_of` that a request may have
 _IDS_AT_ONCE = 500  # SQLite allows 999 variables in a statement
 
 
@@ -393,7 +394,7 @@ def _delete(session: Session, ids: Sequence[int]) -> list[Any]:
 
 
 def _newest_mark(session: Session) -> int:
-    return session.scalar(select(func.max(EventRow.changed_ms))) or 0
+    return max(session.scalar(select(func.max(EventRow.changed_ms))) or 0, _LEAST_MARK)
 
 
 def _same(event: LoggedEvent) -> tuple[ColumnElement[bool], ...]:

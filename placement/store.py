@@ -18,8 +18,7 @@ from core.clock import Clock
 from database import Database
 from placement.records import CameraLease, Failover, NodeIdentity, NodeLease, Situation
 from tables import CameraRow, ChannelRow, NodeRow
-
-_SLACK_S = 1.0
+from tables.living_nodes import is_living
 
 
 class NameTaken(Exception):
@@ -54,7 +53,7 @@ class NodeStore:
         with self._database.write() as session:
             now = session.scalars(select(now_s(self._database, self._clock))).one()
             row = session.get(NodeRow, node.name, with_for_update=True)
-            if row is not None and row.incarnation not in (incarnation, dead) and _is_living(row, now):
+            if row is not None and row.incarnation not in (incarnation, dead) and is_living(row, now):
                 raise NameTaken(row.expires)
             if row is None:
                 row = NodeRow(name=node.name, draining=False)
@@ -147,7 +146,7 @@ class NodeStore:
         with self._database.write() as session:
             now = session.scalars(select(now_s(self._database, self._clock))).one()
             row = session.get(NodeRow, name, with_for_update=True)
-            if row is None or _is_living(row, now):
+            if row is None or is_living(row, now):
                 return False
             session.delete(row)
             session.execute(
@@ -165,11 +164,6 @@ class NodeStore:
             if row is not None:
                 row.draining = draining
             return row is not None
-
-
-def _is_living(row: NodeRow, now: float) -> bool:
-    """True while the lease runs. One that ends too far ahead is of a clock that has been set back since."""
-    return now < row.expires <= now + row.lease_s + _SLACK_S
 
 
 def _situation(session: Session, now: float) -> Situation:
@@ -196,7 +190,7 @@ def _node(row: NodeRow, now: float) -> NodeLease:
         site=row.site,
         capacity=row.capacity,
         version=row.version,
-        is_living=_is_living(row, now),
+        is_living=is_living(row, now),
         left_s=row.expires - now,
         is_ready=row.ready_at <= now,
         is_draining=row.draining,

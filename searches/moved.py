@@ -14,7 +14,7 @@ from searches.time_line import LookedAt, RecordedStretch, RecordedTime, Stretch,
 COARSE_STEP_S = 53
 """A prime below a minute: with a step of 60 s, what happens each minute or half minute is seen always or never."""
 QUICK_KEY_FRAMES = 1700
-"""The most key frames of the steps that begin without an estimate."""
+"""About the most key frames that the coarse step, and those around events and changes, fetch without an estimate."""
 
 AROUND_EVENTS_S = 10.0
 MINUTE_S = 60
@@ -42,7 +42,8 @@ class MovedSearch:
         self._looker = looker
         self._looked = looked
         self._hits = hits
-        self._key_frames = 0
+        self._coarse_key_frames = 0
+        self._fine_key_frames = 0
         self.is_whole = False
         """True after the exhaustive step, also if some key frames could not be decoded."""
         self._last_ms: int | None = None  # of the newest look, for gaps
@@ -57,9 +58,10 @@ class MovedSearch:
 
     def _look_around(self, candidates: Sequence[Stretch]) -> None:
         for stretch in reversed(self._looked.left(united(map(_whole_minutes, candidates)))):
-            if self._key_frames >= QUICK_KEY_FRAMES:
-                return
-            self._look_finely(self._recorded.inside([stretch]))
+            for part in _chunks(self._recorded.inside([stretch])):
+                if self._fine_key_frames >= QUICK_KEY_FRAMES:  # one stretch may have all of the range
+                    return
+                self._look_at(part)
 
     def key_frames_left(self) -> int:
         """Return the number of key frames of the exhaustive step."""
@@ -67,7 +69,8 @@ class MovedSearch:
 
     def exhaustive(self) -> None:
         """Look at everything that was not looked at yet, in order of time."""
-        self._look_finely(self._left())
+        for part in _chunks(self._left()):
+            self._look_at(part)
         self.is_whole = True
 
     def _left(self) -> list[RecordedStretch]:
@@ -80,23 +83,18 @@ class MovedSearch:
         for one in self._left():
             is_after_gap = last_s is None or one.start_s - last_s > COARSE_STEP_S + _SAME_SCENE_S
             for look in self._looker.look(one, COARSE_STEP_S, is_after_gap=is_after_gap):
-                self._key_frames += 1
+                self._coarse_key_frames += 1
                 last_s = look.time_ms / 1000
                 if look.share or look.is_reset:
                     yield Stretch(last_s - COARSE_STEP_S, last_s + COARSE_STEP_S)
-                if self._key_frames >= QUICK_KEY_FRAMES:
+                if self._coarse_key_frames >= QUICK_KEY_FRAMES:
                     return
-
-    def _look_finely(self, stretches: Iterable[RecordedStretch]) -> None:
-        for stretch in stretches:
-            for part in _chunks(stretch):
-                self._look_at(part)
 
     def _look_at(self, part: RecordedStretch) -> None:
         last_ms, seen = self._last_ms, []
         is_after_gap = last_ms is None or not 0 <= part.start_s - last_ms / 1000 <= _SAME_SCENE_S
         for look in self._looker.look(part, FINE_STEP_S, is_after_gap=is_after_gap):
-            self._key_frames += 1
+            self._fine_key_frames += 1
             self._last_ms = look.time_ms
             self._hits.add(look)
             seen.append(look.time_ms / 1000)
@@ -117,9 +115,10 @@ def _whole_minutes(stretch: Stretch) -> Stretch:
     return Stretch(stretch.start_s // MINUTE_S * MINUTE_S, -(-stretch.end_s // MINUTE_S) * MINUTE_S)
 
 
-def _chunks(stretch: RecordedStretch) -> Iterator[RecordedStretch]:
-    at_s = stretch.start_s
-    while at_s < stretch.end_s:
-        end_s = min(stretch.end_s, at_s + _CHUNK_S)
-        yield RecordedStretch(at_s, end_s, stretch.recording_token)
-        at_s = end_s
+def _chunks(stretches: Iterable[RecordedStretch]) -> Iterator[RecordedStretch]:
+    for stretch in stretches:
+        at_s = stretch.start_s
+        while at_s < stretch.end_s:
+            end_s = min(stretch.end_s, at_s + _CHUNK_S)
+            yield RecordedStretch(at_s, end_s, stretch.recording_token)
+            at_s = end_s

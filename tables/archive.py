@@ -13,7 +13,10 @@ from tables.base import Base, Json, UtcDateTime
 
 
 class RecordingRuleRow(Base):
-    """The rule for recording a channel on the server, as in core.archive.RecordingRule. No row: off."""
+    """The rule for recording a channel on the server, as in core.archive.RecordingRule. No row: off.
+
+    `alive_at`: the last time at which one of several nodes recorded the channel.
+    """
 
     __tablename__ = "recording_rules"
 
@@ -30,6 +33,7 @@ class RecordingRuleRow(Base):
     limit_days: Mapped[float | None] = mapped_column(Float)
     backfills: Mapped[bool] = mapped_column(Boolean, default=False)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    alive_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class RecordingPauseRow(Base):

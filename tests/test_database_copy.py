@@ -15,6 +15,7 @@ from database import Database
 from database_copy import copy_database
 from tables import Base, CameraRow, ChannelRow, EventRow, WallRow
 from tables.base import Json, UtcDateTime
+from tests.placement.running_node import running_node
 from tests.postgres import Databases
 from tests.prepared_database import prepared
 from web.instance_lock import InstanceLock
@@ -157,6 +158,16 @@ def test_a_target_with_rows_is_refused_and_unchanged(file_database: Database, se
     with pytest.raises(StartRefused, match="has rows in the table walls"):
         copy_database(file_database, server_database)
     assert content_of(server_database) == before
+
+
+def test_no_database_is_copied_while_a_node_uses_it(file_database: Database, tmp_path: Path) -> None:
+    fill(file_database)
+    target = Database(prepared(tmp_path / "other" / "cameras.sqlite3"))
+    node = running_node(Database(tmp_path / "data" / "cameras.sqlite3"), "south")
+    with node, pytest.raises(StartRefused, match="These nodes use the database: south"):
+        copy_database(file_database, target)
+    assert copy_database(file_database, target)["cameras"] == 2
+    target.close()
 
 
 def test_an_error_in_the_middle_leaves_the_target_empty(file_database: Database, server_database: Database) -> None:

@@ -16,7 +16,9 @@ def secrets_commands(settings: Settings, cameras: OnvifManager, accounts: Accoun
     """Return the command group `secrets`."""
     group = AppGroup("secrets", help="The key that encrypts camera passwords.")
 
-    @group.command("rotate", help="Make a new key and encrypt all camera passwords with it. The app must not run.")
+    @group.command(
+        "rotate", help="Make a new key and encrypt all camera passwords with it. Neither the app nor any node may run."
+    )
     def rotate() -> None:
         try:
             count = _rotate_key(settings, cameras, accounts)
@@ -25,6 +27,8 @@ def secrets_commands(settings: Settings, cameras: OnvifManager, accounts: Accoun
         except (StartRefused, SettingsError) as error:
             raise click.ClickException(str(error)) from None
         click.echo(f"{count} passwords are encrypted with a new key. Copies of the old key file open only old backups.")
+        if settings.node_name:
+            click.echo(f"Copy {settings.key_file} to all other nodes before you start them.")
 
     return group
 
@@ -32,7 +36,7 @@ def secrets_commands(settings: Settings, cameras: OnvifManager, accounts: Accoun
 def _rotate_key(settings: Settings, cameras: OnvifManager, accounts: AccountManager) -> int:
     """Replace the key, and write a line to the audit log. Return the number of passwords.
 
-    Raise SettingsError if the app runs, and StartRefused if the old key is missing or wrong.
+    Raise SettingsError if the app runs, and StartRefused if another node runs or the old key is missing or wrong.
     """
     lock = InstanceLock(settings.data_dir)
     lock.acquire()

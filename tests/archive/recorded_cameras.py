@@ -14,6 +14,7 @@ from archive.pauses import PauseStore
 from archive.pre_roll import PreRollBudget
 from archive.recorder import ChannelRecorders
 from archive.rules import RuleStore
+from archive.signs import SignsOfLife
 from archive.stream_recorder import RecorderParts
 from cameras.records import CameraView
 from core.archive import ArchiveGap, GapReason, RecordedQuality, RecordingMode, RecordingRule, StreamKey
@@ -94,11 +95,15 @@ class HandCameras(OwningCameras):
     """Two cameras with two channels each, of which channel 2 has no sub stream."""
 
     def __init__(self) -> None:
+        self.are_owned = True
         self.away: DeviceError | None = None
         self.searches = 0
         self.kbps: dict[str, int] = {}  # the bit rates that the cameras are set to, by media profile
         self.answers = threading.Event()  # of camera 2
         self.answers.set()
+
+    def owns(self, camera_id: int) -> bool:
+        return self.are_owned
 
     def _view(self, camera_id: int) -> CameraView:
         problem = Problem(self.away.code, self.away.detail) if self.away else None
@@ -135,7 +140,10 @@ class HandCameras(OwningCameras):
 
 @dataclass
 class RecorderHarness:
-    """The recorder without its thread, over a real database: `pass_s` moves the clock and lets the recorder look."""
+    """The recorder without its thread, over a real database: `pass_s` moves the clock and lets the recorder look.
+
+    `is_node`: one of several nodes. They have the folder and the clock in common.
+    """
 
     folder: Path
     clock: HandClock = field(default_factory=HandClock)
@@ -143,6 +151,7 @@ class RecorderHarness:
     cameras: HandCameras = field(default_factory=HandCameras)
     targets: CollectingTargets = field(default_factory=CollectingTargets)
     events: HandEvents = field(default_factory=HandEvents)
+    is_node: bool = False
 
     def __post_init__(self) -> None:
         self.database = prepared_database(self.folder / "cameras.sqlite3")
@@ -159,7 +168,8 @@ class RecorderHarness:
     def new_recorders(self) -> ChannelRecorders:
         budget = PreRollBudget(max_bytes=64_000_000)
         parts = RecorderParts(self.clock, self.cameras, self.gateway, self.targets, budget, self.events)
-        return ChannelRecorders(parts, self.rules, self.pauses, self.gaps)
+        signs = SignsOfLife(self.database) if self.is_node else None
+        return ChannelRecorders(parts, self.rules, self.pauses, self.gaps, signs)
 
     def close(self) -> None:
         self.recorders.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from cameras.rotation import rotate_key
 from cameras.store import CameraStore
+from cameras.vault import make_next_key
 from core.errors import StartRefused
 from core.secrets import Secret
 from notifications.push_store import PushStore
@@ -19,6 +21,7 @@ from notifications.sink_settings import EmailSettings
 from notifications.sinks import SinkKind
 from notifications.store import SinkStore
 from tables import NotificationSinkRow
+from tests.placement.running_node import running_node
 from tests.prepared_database import prepared_database
 
 PASSWORDS = ["first-pässword", "second", "", "x" * 200]
@@ -115,6 +118,35 @@ def test_a_moved_secret_of_a_sink_does_not_open(folder: Path) -> None:
     moved = sinks.sinks(store.vault)[sink_id - 1]
     assert (moved.secret, moved.is_readable) == (None, False)
     store.close()
+
+
+@pytest.mark.usefixtures("database_engine")
+def test_no_key_is_rotated_while_a_node_of_another_machine_runs(folder: Path) -> None:
+    """The node would keep the old key, and store new passwords with it."""
+    key_file = folder / "keys" / "secret.key"
+    before = key_file.read_bytes()
+    database = prepared_database(folder / "data" / "cameras.sqlite3")
+    with running_node(database, "south"):
+        with pytest.raises(StartRefused, match="These nodes use the database: south"):
+            _rotate(folder)
+        assert key_file.read_bytes() == before
+        assert [file.name for file in key_file.parent.iterdir()] == ["secret.key"]
+    assert _rotate(folder) == len(PASSWORDS)
+
+
+@pytest.mark.usefixtures("database_engine")
+def test_no_key_is_rotated_beside_a_node_that_has_just_started(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = prepared_database(folder / "data" / "cameras.sqlite3")
+    with ExitStack() as nodes:
+
+        def start_node(key_file: Path) -> bytes:
+            nodes.enter_context(running_node(database, "south"))
+            return make_next_key(key_file)
+
+        monkeypatch.setattr("cameras.rotation.make_next_key", start_node)
+        with pytest.raises(StartRefused, match="south"):
+            _rotate(folder)
+    assert _passwords(folder) == PASSWORDS
 
 
 def test_a_key_can_be_rotated_repeatedly(folder: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from core.errors import Unavailable
-from core.events import ClosedWhy, EventKind, LoggedEvent, Severity
+from core.events import ClosedWhy, EventKind, EventSource, LoggedEvent, Severity
 from core.settings import Settings
 from database import Database
 from event_manager import EventManager
@@ -119,6 +119,16 @@ def test_a_node_sees_the_news_of_a_node_whose_clock_is_behind(north: EventLog, s
     south.flush()
     assert [one.rule for one in north.news(ALL, news.as_of, limit=9).events] == ["b"]
     assert north.news(ALL, north.page(ALL, limit=9).as_of, limit=9).events == ()
+
+
+def test_an_empty_log_tells_a_time_that_a_question_about_news_may_have(north: EventLog, south: EventLog) -> None:
+    south.add_past([event(source=EventSource.IMPORT)])
+    as_of = north.page(ALL, limit=9).as_of
+    assert as_of.year > 1970, "the API refuses 1970"
+    assert north.news(ALL, as_of, limit=9).as_of == as_of
+    south.add(event(rule="new"))
+    south.flush()
+    assert [one.rule for one in north.news(ALL, as_of, limit=9).events] == ["new"]
 
 
 def test_news_of_another_node_end_the_wait_for_news(north: EventLog, south: EventLog) -> None:

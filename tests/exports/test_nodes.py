@@ -121,7 +121,7 @@ def test_an_export_whose_camera_stays_away_from_its_files_begins_anew(
     assert south.path(job.id).is_file()
 
 
-def test_a_retry_whose_camera_stays_away_from_its_files_ends_and_keeps_them(
+def test_a_retry_ends_and_keeps_its_files_if_its_camera_stays_away(
     south: Exporting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("exports.worker._ANEW_AFTER_S", 0.0)

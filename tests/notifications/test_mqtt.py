@@ -269,7 +269,9 @@ def test_a_broker_that_is_away_comes_back(tmp_path: Path, telling: Telling, monk
 
 
 @pytest.mark.slow
-def test_tls_and_a_login(tmp_path: Path, authority: Authority) -> None:
+def test_tls_and_a_login(tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("notifications.trial_limit.MOST_OF_A_TARGET", 1000)  # the broker's refusal takes some tries
+    monkeypatch.setattr("notifications.trial_limit.MOST_OF_A_USER", 1000)
     with (
         broker(tmp_path, *with_tls(authority, tmp_path)) as secure,
         running(tmp_path, notification_ca_file=authority.ca_file) as telling,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import threading
 from collections import deque
@@ -27,9 +26,9 @@ def files() -> int:
 
 
 def _targets() -> Iterator[str]:
-    for name in os.listdir("/proc/self/fd"):
+    for link in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # the folder's own, which is closed already
-            yield os.readlink(f"/proc/self/fd/{name}")
+            yield str(link.readlink())
 
 
 def entries(root: object) -> int:

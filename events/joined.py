@@ -14,6 +14,7 @@ from sqlalchemy import Row, and_, select
 from sqlalchemy.orm import Session, aliased
 
 from core.events import EventKind, EventSource, LoggedEvent, Severity
+from events.log_days import COUNTED
 from events.log_query import to_ms
 from tables import EventRow
 
@@ -40,17 +41,7 @@ MORE_PRECISE = frozenset(
 )
 _PRECISE = [kind.value for kind in MORE_PRECISE]
 _MOTION = EventKind.MOTION.value
-_COLUMNS: tuple[Any, ...] = (
-    EventRow.id,
-    EventRow.camera_id,
-    EventRow.channel,
-    EventRow.start_ms,
-    EventRow.kind,
-    EventRow.is_channel_sure,
-    EventRow.source,
-    EventRow.severity,
-    EventRow.is_joined,
-)
+_COLUMNS: tuple[Any, ...] = (EventRow.id, *COUNTED)
 
 
 def find_joined(session: Session, added: Sequence[LoggedEvent]) -> list[Row[Any]]:

@@ -28,7 +28,7 @@ _STOP_S = 5.0
 
 
 class Topic(StrEnum):
-    """What has changed."""
+    """The subject of a change."""
 
     PLACEMENT = "placement"
     CAMERAS = "cameras"

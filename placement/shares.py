@@ -150,7 +150,7 @@ def _room_for_high(
 ) -> int:
     """Return the weight that this node must give back for a HIGH camera that no node of its site has room for.
 
-    That is the task of the node with the most NORMAL channels among those that can make the room.
+    The room comes from the node with the most NORMAL channels among those that can make the room.
     """
     takers = [node for node in situation.nodes.values() if node.takes_cameras]
     normal = {node.name: 0 for node in takers}

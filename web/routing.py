@@ -30,7 +30,7 @@ _MOST_RANGES = 100  # of a body; the view refuses so many
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a request belongs. `node` None: no living node can answer it, for the reason `absence`.
+    """The node that answers a request. `node` None: no living node can answer the request, for the reason `absence`.
 
     `can_stay`: this node can answer the request, too, although with less knowledge.
     """

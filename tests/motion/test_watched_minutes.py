@@ -20,7 +20,7 @@ def test_a_channel_of_low_sensitivity_does_not_count_as_watched(watching: Watchi
     found = watching.manager.cell_hits(1, 1, HALF, start, watching.clock.now)
     assert found.watched_minutes == ()
     known = watching.manager.cell_hits(1, 1, WHOLE, start, watching.clock.now)
-    assert [round(hit.at.timestamp() * 1000) for hit in known.hits] == [hit_ms], "what was seen is found"
+    assert [round(hit.at.timestamp() * 1000) for hit in known.hits] == [hit_ms], "the index has the movement"
 
 
 def test_ignored_parts_do_not_count_as_watched(watching: Watching) -> None:

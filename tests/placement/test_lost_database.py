@@ -1,4 +1,4 @@
-"""What a camera's old owner does at the end of its lease while each call to the database hangs: it waits for none."""
+"""The end of a lease while each call to the database hangs: the old owner of a camera waits for none of them."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ def test_playlists_and_segments_come_from_the_owner(cluster: Cluster) -> None:
 
 
 def test_every_read_answers_from_any_node_as_from_the_owner(cluster: Cluster) -> None:
-    """The addresses are those of the OpenAPI document; the owner is asked without the front door."""
+    """The addresses are those of the OpenAPI document; the test asks the owner without the front door."""
     paths = cluster.get("/api/openapi.json").json()["paths"]
     values = {"number": "1", "profile_token": SUB, "stream_id": "camera{}_none", "role": "sub", "name": "unknown"}
     compared = 0

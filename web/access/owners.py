@@ -1,4 +1,4 @@
-"""Where the record of the current request belongs, with several nodes: to a camera, or to the node with its files.
+"""The place of the current request's record among several nodes: its camera, or the node with its files.
 
 Each function raises ValueError for an invalid id, and NotFound if there is no such record, or if it is another user's:
 the view then answers both alike.

@@ -1,4 +1,4 @@
-"""What a page learns over its socket when another node gets a camera."""
+"""Messages of a page's socket when another node gets a camera."""
 
 from __future__ import annotations
 

@@ -78,8 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def copy_database_to(url: str) -> int:
     """Copy the app's database, print the numbers of rows, and return the exit code."""
     from core.errors import AppError, StartRefused  # noqa: PLC0415 - see the docstring of this file
-    from database import Database  # noqa: PLC0415
-    from database_copy import copy_database  # noqa: PLC0415
+    from database import Database  # noqa: PLC0415 - as above
+    from database_copy import copy_database  # noqa: PLC0415 - as above
 
     try:
         settings = Settings.from_environ()

@@ -227,8 +227,8 @@ class Application:
 
     def _make_node(self, clock: Clock) -> LocalNode:
         """Build the parts for several nodes; the code is loaded only for them."""
-        from placement.local_node import LocalNode  # noqa: PLC0415
-        from placement.pulse import LoopPulse  # noqa: PLC0415
+        from placement.local_node import LocalNode  # noqa: PLC0415 - one process alone saves its memory
+        from placement.pulse import LoopPulse  # noqa: PLC0415 - as above
 
         return LocalNode(self.database, self.settings, clock, [LoopPulse(self._media_thread)], API_VERSION)
 

@@ -1,6 +1,6 @@
 """Limits of failed logins: per address, per account, and per pair of both.
 
-They are kept in memory, or with several nodes in the database, over moving windows. An attempt counts from before the
+The counts are in memory, or with several nodes in the database, over moving windows. An attempt counts before the
 check of its password: the check takes a tenth of a second, in which a hundred other attempts could start. The pair has
 the narrowest limit. The limit of the account is wide, and does not apply to addresses from which the account was logged
 in before: attackers with many addresses lock out each other, but not the owner of the account.

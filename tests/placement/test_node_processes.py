@@ -121,7 +121,7 @@ def test_a_restart_of_the_database_moves_nothing(make_nodes: MakeNodes, server: 
     nodes.wait_placed("a", "b", "c")
     moves = nodes.moves()
     server.stop()
-    time.sleep(2)
+    time.sleep(2)  # an outage that is shorter than the lease
     server.start()
     time.sleep(12)  # two leases
     assert nodes.moves() == moves

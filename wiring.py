@@ -196,6 +196,7 @@ class Application:
             self.node.follow_logins(self.accounts)
             self.node.follow_events(self.events.log)
             self.node.follow_sinks(self.notifications)
+            self.node.follow_models(self.objects)
         node_link = NodeLink(self.cameras, clock)
         managers = Managers(
             cameras=self.cameras,

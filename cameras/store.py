@@ -36,7 +36,7 @@ from core.records import (
 )
 from core.secrets import Secret
 from core.stored_json import read_items
-from database import Database
+from database import Database, repeated
 from tables import CameraRow, ChannelRow, ReplayAbilitiesRow, VaultRow
 
 log = logging.getLogger(__name__)
@@ -162,6 +162,7 @@ class CameraStore:
         for callback in self.on_written:
             callback()
 
+    @repeated
     def add(
         self,
         *,
@@ -196,6 +197,7 @@ class CameraStore:
             session.flush()
             return self._camera(row)
 
+    @repeated
     def change(
         self,
         camera_id: int,
@@ -230,6 +232,7 @@ class CameraStore:
             session.flush()
             return self._camera(row)
 
+    @repeated
     def set_address(
         self, camera_id: int, host: str, port: int, *, found: bool, access: DeviceAccess | None = None
     ) -> None:
@@ -243,6 +246,7 @@ class CameraStore:
             if access is not None:
                 row.access = access_to_json(access)
 
+    @repeated
     def save_knowledge(
         self,
         camera_id: int,
@@ -258,6 +262,7 @@ class CameraStore:
             _write_knowledge(row, info, services, clock_offset, last_seen_at)
             row.access = access_to_json(access)
 
+    @repeated
     def save_channels(self, camera_id: int, channels: tuple[StoredChannel, ...]) -> None:
         """Replace all channels of a camera, including those that are no longer present."""
         with self._database.write() as session:
@@ -270,6 +275,7 @@ class CameraStore:
         with self._database.read() as session:
             return {row.camera_id: _abilities(row) for row in session.scalars(select(ReplayAbilitiesRow))}
 
+    @repeated
     def save_replay_abilities(self, camera_id: int, abilities: ReplayAbilities) -> None:
         """Replace the stored replay abilities of a camera. Raise NotFound if there is none."""
         with self._database.write() as session:
@@ -278,11 +284,13 @@ class CameraStore:
             del seen["keeps_to_requests"]  # it may pass
             session.merge(ReplayAbilitiesRow(camera_id=camera_id, way=seen.pop("method"), **seen))
 
+    @repeated
     def delete_replay_abilities(self, camera_id: int) -> None:
         """Delete the stored replay abilities of a camera, if there are any."""
         with self._database.write() as session:
             session.execute(delete(ReplayAbilitiesRow).where(ReplayAbilitiesRow.camera_id == camera_id))
 
+    @repeated
     def delete(self, camera_id: int) -> None:
         """Delete a camera and all rows that belong to it. Raise NotFound if there is none."""
         with self._database.write() as session:

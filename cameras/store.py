@@ -176,8 +176,13 @@ class CameraStore:
         stream_uris: StreamUris | None = None,
         access: DeviceAccess = USUAL_ACCESS,
     ) -> StoredCamera:
-        """Add a camera, with an id that was never used before. Raise Conflict already_added if its address is known."""
+        """Add a camera, with an id that was never used before.
+
+        Raise Conflict already_added if its address is known, or if it is the second pretend recorder.
+        """
         with self._database.write() as session:
+            if pretend:
+                _refuse_second_pretend(session)
             _refuse_same_address(session, host, port, stream_uris, own_id=None)
             row = CameraRow(
                 name=name,
@@ -365,6 +370,19 @@ def _refuse_same_address(
     other = next((found for found in session.scalars(query) if found != own_id), None)
     if other is not None:
         raise already_added(other, host, port)
+
+
+def _refuse_second_pretend(session: Session) -> None:
+    other = session.scalars(select(CameraRow.id).where(CameraRow.pretend)).first()
+    if other is not None:
+        raise second_pretend(other)
+
+
+def second_pretend(existing_id: int) -> Conflict:
+    """Return the error for a second pretend recorder."""
+    return Conflict(
+        f"The pretend recorder is already added as camera {existing_id}.", code="already_added", existing_id=existing_id
+    )
 
 
 def _refuse_same_stream(session: Session, host: str, uris: StreamUris, *, own_id: int | None) -> None:

@@ -14,6 +14,7 @@ from archive.index import ArchiveIndex
 from archive.inflow import Inflow
 from archive.installation import Installation
 from archive.kept import KeptRanges
+from archive.local_files import LocalFiles
 from archive.open_files import OpenFiles
 from archive.pauses import PauseStore
 from archive.pre_roll import PreRollBudget
@@ -80,7 +81,7 @@ class ArchiveManager:
         self.writer = ArchiveWriter(settings, clock, self.volumes, self.index)
         self.gap_store = GapStore(database, clock)
         self.open_files = OpenFiles()
-        self._reads = DiskReads()
+        self._local_files = LocalFiles(self.index, self.open_files, DiskReads())
         self._rules = RuleStore(database, clock)
         self._pauses = PauseStore(database, clock)
         self._pre_rolls = PreRollBudget(settings.archive_pre_roll_bytes)
@@ -143,8 +144,7 @@ class ArchiveManager:
         stream = StreamKey.of_token(source.camera_id, source.recording_token)
         if stream is None:
             raise NotFound("This server has no such recording.")
-        reader = StreamReader(self.index, stream, self.open_files, self._reads)
-        return DiskReplayConnection(reader, self._clock)
+        return DiskReplayConnection(StreamReader(self._local_files, stream), self._clock)
 
     # ---- rules and their recordings --------------------------------------------------------------
 

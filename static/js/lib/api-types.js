@@ -209,11 +209,14 @@ export {};
  * @typedef {object} CoverageSpan
  * @property {string} start_time RFC 3339, UTC
  * @property {string} end_time RFC 3339, UTC
- * @property {'recorded'|'not_recorded'|'not_asked'|'unknown'} state
+ * @property {'recorded'|'not_recorded'|'not_asked'|'unknown'|'away'} state away: recorded, but only by another server
+ *   that does not answer now
  * @property {string|null} recording_token the recording that plays this span, if it is recorded or may be
  * @property {'device'|'server'|null} source the place of that recording; null without one
  * @property {GapReason|null} reason why this server did not record a span with the state not_recorded, if it should
  *   have and knows it
+ * @property {string|null} server the name of the other server that has the footage; null: this server, or the device
+ *   itself
  */
 
 /** @typedef {{field: string, message: string}} FieldProblem */

@@ -97,6 +97,8 @@ class OnvifManager:
         self._pretend = PretendCamera(
             self._registry, self._store, self._connector, self._editor, spawner, settings, clock
         )
+        self._ownership.on_gained.append(self._pretend.begin_owning)
+        self._ownership.on_closed.append(self._pretend.end_owning)
         self._is_running = False
 
     def start(self) -> None:

@@ -5,7 +5,7 @@ It is a separate file so that only gunicorn's worker imports it, through `app.py
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from cameras.plain_device import NetworkWithPlainCameras
 from core.allowed_addresses import allowed_addresses
 from core.certificates import PinnedCertificates
 from core.clock import Clock, SystemClock
-from core.errors import AppError, StartRefused
+from core.errors import AppError, Conflict, StartRefused
 from core.login_gate import LoginGate
 from core.login_protection import LoginProtection
 from core.loop_thread import LoopThread
@@ -318,7 +318,8 @@ class Application:
                 started.callback(stop)
                 start()
             if self._is_demo and not self.cameras.list_cameras():
-                self.cameras.add_pretend_recorder()
+                with suppress(Conflict):  # another node, which starts at the same time, has added it
+                    self.cameras.add_pretend_recorder()
             self._running = started.pop_all()
 
     def _start_accounts(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 
@@ -32,6 +32,9 @@ from web.live.sockets import Sockets
 from web.login_viewers import LoginViewers
 from web.request_limit import RequestLimit
 
+if TYPE_CHECKING:
+    from object_storage_manager import ObjectStorageManager
+
 EXTENSION = "web.services"
 
 
@@ -57,6 +60,7 @@ class Managers:
     notifications: NotificationManager
     searches: SearchManager
     placement: Placement
+    object_storage: ObjectStorageManager | None = None
 
 
 class Services:
@@ -88,6 +92,7 @@ class Services:
         self.notifications = managers.notifications
         self.searches = managers.searches
         self.placement = managers.placement
+        self.object_storage = managers.object_storage
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")

@@ -71,6 +71,8 @@ class StreamReader:
         """
         self._reached_ms = start_ms
         number = self._open_at(start_ms)
+        if self._file is None:
+            self._files.refuse_missing(self.stream, start_ms)
         is_first, is_new_stretch = True, False
         while self._file is not None and self._row is not None:
             found = self._fragments()

@@ -67,7 +67,7 @@ class ArchiveFile:
 
     @classmethod
     def of_source(cls, source: ByteSource, good_bytes: int | None = None) -> Self:
-        """Return the file with these bytes. Raises ArchiveFileError or the error of the source, which it closes then."""
+        """Return the file with these bytes. Raises ArchiveFileError or the source's error, after closing the source."""
         try:
             return cls(source, good_bytes)
         except BaseException:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from account_manager import AccountManager
 from accounts.commands import users_commands
+from archive.storages import NodeStorage
 from archive_manager import ArchiveManager
 from backfill_manager import BackfillManager
 from cameras.onvif_device import OnvifNetwork
@@ -195,12 +196,13 @@ class Application:
             subscribe(self.recordings.forget_camera)
             subscribe(self.pictures.forget_camera)
             subscribe(self.ptz.forget_camera)
+        node_link = NodeLink(self.cameras, clock)
         if self.node is not None:
             self.node.follow_cameras(self.cameras, self.streams)  # first: it continues refused logins
             self.node.follow_logins(self.accounts)
             self.node.follow_events(self.events.log)
             self.node.follow_sinks(self.notifications)
-        node_link = NodeLink(self.cameras, clock)
+            self.archive.share_files(NodeStorage(self.placement, node_link, clock))
         managers = Managers(
             cameras=self.cameras,
             streams=self.streams,

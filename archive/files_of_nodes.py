@@ -145,9 +145,9 @@ class FilesOfNodes(ReadableFiles):
             log.warning("archive file %d of the server %s cannot be read: %s", file.key.id, file.key.node, error)
             return None
 
-    def refuse_missing(self, stream: StreamKey, time_ms: int) -> None:
+    def refuse_missing(self, stream: StreamKey, start_ms: int, end_ms: int) -> None:
         places = self._storages.places()
-        for file in self._elsewhere([stream], from_ms(time_ms), from_ms(time_ms + 1)):
+        for file in self._elsewhere([stream], from_ms(start_ms), from_ms(end_ms)):
             if not places.has(file):
                 raise ArchiveUnreadable(f"Only the server {file.node} has this recording, and it does not answer.")
 

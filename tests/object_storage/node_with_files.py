@@ -12,6 +12,7 @@ from archive.records import FileKey, to_ms
 from archive.volumes import Volumes
 from core.archive import RecordedQuality, StreamKey
 from core.settings import Settings
+from database import Database
 from object_storage.bucket import Bucket
 from object_storage.copies import CopyStore
 from object_storage.health import StorageHealth
@@ -60,21 +61,27 @@ class NodeWithFiles:
         path = self.volume.folder / key.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(random.Random(key.start_ms).randbytes(size_bytes))
+        place = {"node": self.settings.node_name, "volume": self.volume.uuid, "camera_id": camera_id}
+        return self.add_row(self.database, start, size_bytes, **{**place, **columns})
+
+    @staticmethod
+    def add_row(database: Database, start: datetime, size_bytes: int, **columns: object) -> int:
+        """Add the row of a finished file of a minute. Return its id."""
         values: dict[str, object] = {
-            "node": self.settings.node_name,
-            "camera_id": camera_id,
+            "node": "",
+            "camera_id": 1,
             "channel": 1,
             "quality": MAIN.value,
-            "start_ms": key.start_ms,
-            "end_ms": key.start_ms + 60_000,
+            "start_ms": to_ms(start),
+            "end_ms": to_ms(start) + 60_000,
             "size_bytes": size_bytes,
-            "volume": self.volume.uuid,
+            "volume": "",
             "stretch_id": 1,
             "epoch": 7,
             "is_sealed": True,
             **columns,
         }
-        with self.database.write() as session:
+        with database.write() as session:
             row = ArchiveFileRow(**values)
             session.add(row)
             session.flush()

@@ -128,11 +128,8 @@ def own_storage(*, has_unowned: bool = False) -> shapes.NodeStorage:
             return True
         return has_unowned and placement.node_of(channel.camera_id) is None
 
-    volumes = [shapes.Volume.model_validate(volume) for volume in found.volumes]
-    for volume in volumes:
-        volume.node = node
     return shapes.NodeStorage(
-        volumes=volumes,
+        volumes=[shapes.Volume.model_validate({**asdict(volume), "node": node}) for volume in found.volumes],
         channels=[_channel(channel, node) for channel in found.channels if is_listed(channel)],
     )
 

@@ -49,7 +49,7 @@ class NextToGo(AnswerModel):
 class Volume(AnswerModel):
     """A folder of ARCHIVE_DIRS. `slow` is still written to."""
 
-    node: str = Field("", description="the server (node) with the disk; empty for a single server")
+    node: str = Field(description="the server (node) with the disk; empty for a single server")
     id: str
     name: str = Field(description="the folder")
     state: VolumeState
@@ -76,7 +76,7 @@ class StoredChannel(AnswerModel):
     With several servers, a channel is listed once for each that has recordings of it or records it.
     """
 
-    node: str = Field("", description="the server (node) with the recordings; empty for a single server")
+    node: str = Field(description="the server (node) with the recordings; empty for a single server")
     camera_id: int
     camera_name: str | None
     channel: int

@@ -216,7 +216,7 @@ export {};
 /**
  * @typedef {object} StoredChannel A channel with recordings or a rule. Names are null if the camera or channel is not
  *   known any more. With several servers, a channel is listed once for each that has recordings of it or records it.
- * @property {string} [node] the server (node) with the recordings; empty for a single server
+ * @property {string} node the server (node) with the recordings; empty for a single server
  * @property {number} camera_id
  * @property {string|null} camera_name
  * @property {number} channel
@@ -233,7 +233,7 @@ export {};
 
 /**
  * @typedef {object} Volume A folder of ARCHIVE_DIRS. `slow` is still written to.
- * @property {string} [node] the server (node) with the disk; empty for a single server
+ * @property {string} node the server (node) with the disk; empty for a single server
  * @property {string} id
  * @property {string} name the folder
  * @property {VolumeState} state

@@ -20,6 +20,7 @@ import {
 import { byId, pageApi, showToast } from './page.js';
 import { pagePoller } from './page-poller.js';
 import { watchBackfills } from './storage-backfills.js';
+import { showObjectStorage } from './storage-objects.js';
 import { ServerRecording, recordingApi, watchAlerts } from './server-recording.js';
 
 /**
@@ -64,7 +65,9 @@ function nameOf(cameraId, channel) {
 
 /** @param {import('../lib/recording-types.js').Storage} storage @param {KeptRange[]} kept */
 function show(storage, kept) {
-  const isBroken = storage.volumes.some(({ state }) => volumeWords(state).tone === 'bad') || storage.silent_nodes.length > 0;
+  const isStorageBroken = showObjectStorage(storage.object_storage);
+  const isBroken =
+    isStorageBroken || storage.volumes.some(({ state }) => volumeWords(state).tone === 'bad') || storage.silent_nodes.length > 0;
   const isEmpty = !storage.channels.length && !kept.length && !isBroken;
   byId('empty', HTMLElement).hidden = !isEmpty;
   byId('storage', HTMLElement).hidden = isEmpty;

@@ -136,6 +136,10 @@ class OnvifManager:
         """Return the vault of the stored passwords, for other secrets. Raise Unavailable before start()."""
         return self._store.vault
 
+    def node_key(self) -> bytes:
+        """Return the key with which the nodes of one database sign requests. Raise Unavailable before start()."""
+        return self._store.vault.key_for("requests between nodes")
+
     def rotate_key(self) -> int:
         """Encrypt all passwords with a new key and return their number. Neither this manager nor the app may run.
 

@@ -22,6 +22,7 @@ from core.errors import AppError, Conflict, StartRefused
 from core.login_gate import LoginGate
 from core.login_protection import LoginProtection
 from core.loop_thread import LoopThread
+from core.node_link import NodeLink
 from core.placement import Placement
 from core.settings import Settings
 from database import Database
@@ -195,6 +196,7 @@ class Application:
             self.node.follow_logins(self.accounts)
             self.node.follow_events(self.events.log)
             self.node.follow_sinks(self.notifications)
+        node_link = NodeLink(self.cameras, clock)
         managers = Managers(
             cameras=self.cameras,
             streams=self.streams,
@@ -214,6 +216,7 @@ class Application:
             notifications=self.notifications,
             searches=self.searches,
             placement=self.placement,
+            node_link=node_link,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets

@@ -5,7 +5,7 @@ It is a separate file so that only gunicorn's worker imports it, through `app.py
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,10 +18,11 @@ from cameras.plain_device import NetworkWithPlainCameras
 from core.allowed_addresses import allowed_addresses
 from core.certificates import PinnedCertificates
 from core.clock import Clock, SystemClock
-from core.errors import AppError, StartRefused
+from core.errors import AppError, Conflict, StartRefused
 from core.login_gate import LoginGate
 from core.login_protection import LoginProtection
 from core.loop_thread import LoopThread
+from core.node_link import NodeLink
 from core.placement import Placement
 from core.settings import Settings
 from database import Database
@@ -195,6 +196,7 @@ class Application:
             self.node.follow_logins(self.accounts)
             self.node.follow_events(self.events.log)
             self.node.follow_sinks(self.notifications)
+        node_link = NodeLink(self.cameras, clock)
         managers = Managers(
             cameras=self.cameras,
             streams=self.streams,
@@ -214,6 +216,7 @@ class Application:
             notifications=self.notifications,
             searches=self.searches,
             placement=self.placement,
+            node_link=node_link,
         )
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets
@@ -313,7 +316,8 @@ class Application:
                 started.callback(stop)
                 start()
             if self._is_demo and not self.cameras.list_cameras():
-                self.cameras.add_pretend_recorder()
+                with suppress(Conflict):  # another node, which starts at the same time, has added it
+                    self.cameras.add_pretend_recorder()
             self._running = started.pop_all()
 
     def _start_accounts(self) -> None:

@@ -5,6 +5,7 @@ A change here needs a migration in `migrations/versions`. `database.Database` op
 
 from tables.accounts import ApiTokenRow, ChoiceRow, FailedLoginRow, LoginSessionRow, UserRow, VaultRow, WallRow
 from tables.archive import (
+    ArchiveFileRow,
     BackfillBytesRow,
     BackfillRow,
     KeptRangeRow,
@@ -46,6 +47,7 @@ from tables.searches import SearchRow
 
 __all__ = [
     "ApiTokenRow",
+    "ArchiveFileRow",
     "BackfillBytesRow",
     "BackfillRow",
     "Base",

@@ -29,6 +29,7 @@ OPEN = {
     "/api/session POST",
 }
 SETUP = {"/welcome", "/api/setup", "/api/setup/postpone"}
+NODES = {"/api/internal/streams", "/api/internal/storage"}  # no user, whatever the role
 LOGGED_IN = {"/account", "/api/openapi.json", "/api/docs", "/api/session DELETE", "/api/session/password"}
 MOTION = "/api/cameras/<camera_id>/channels/<number>/motion"
 VIEWER = {
@@ -165,7 +166,7 @@ def least_role(method: str, rule: str) -> Role | None:
     for wanted, role in ((VIEWER, Role.VIEWER), (REVIEWER, Role.REVIEWER), (OPERATOR, Role.OPERATOR)):
         if names & wanted:
             return role
-    return None if names & (OPEN | SETUP | LOGGED_IN) else Role.ADMIN
+    return None if names & (OPEN | SETUP | LOGGED_IN | NODES) else Role.ADMIN
 
 
 @dataclass

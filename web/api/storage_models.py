@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field
 
 from archive.records import VolumeState
-from web.api.models import AnswerModel, Hundredths, Tenths, Time
+from web.api.models import AnswerModel, Hundredths, SilentNodes, Tenths, Time
 from web.fields import BodyId, Moment, PathId, QueryModel, RequestModel, printable
 
 
@@ -48,6 +48,7 @@ class NextToGo(AnswerModel):
 class Volume(AnswerModel):
     """A folder of ARCHIVE_DIRS. `slow` is still written to."""
 
+    node: str = Field("", description="the server (node) with the disk; empty for a single server")
     id: str
     name: str = Field(description="the folder")
     state: VolumeState
@@ -69,8 +70,12 @@ class Volume(AnswerModel):
 
 
 class StoredChannel(AnswerModel):
-    """A channel with recordings or a rule. Names are null if the camera or channel is not known any more."""
+    """A channel with recordings or a rule. Names are null if the camera or channel is not known any more.
 
+    With several servers, a channel is listed once for each that has recordings of it or records it.
+    """
+
+    node: str = Field("", description="the server (node) with the recordings; empty for a single server")
     camera_id: int
     camera_name: str | None
     channel: int
@@ -85,9 +90,15 @@ class StoredChannel(AnswerModel):
     limit_days: Hundredths = Field(description="recordings beyond it are always deleted, kept ones too")
 
 
-class Storage(AnswerModel):
+class NodeStorage(AnswerModel):
+    """The volumes and channels of one server."""
+
     volumes: list[Volume]
     channels: list[StoredChannel]
+
+
+class Storage(NodeStorage):
+    silent_nodes: SilentNodes
 
 
 class KeptRange(BaseModel):

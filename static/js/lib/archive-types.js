@@ -176,11 +176,18 @@ export {};
  * @property {number} until_minute
  */
 
-/** @typedef {{volumes: Volume[], channels: StoredChannel[]}} Storage */
+/**
+ * @typedef {object} Storage
+ * @property {Volume[]} volumes
+ * @property {StoredChannel[]} channels
+ * @property {string[]} silent_nodes servers (nodes) that do not answer within a second, so their part is missing;
+ *   usually empty
+ */
 
 /**
  * @typedef {object} StoredChannel A channel with recordings or a rule. Names are null if the camera or channel is not
- *   known any more.
+ *   known any more. With several servers, a channel is listed once for each that has recordings of it or records it.
+ * @property {string} [node] the server (node) with the recordings; empty for a single server
  * @property {number} camera_id
  * @property {string|null} camera_name
  * @property {number} channel
@@ -197,6 +204,7 @@ export {};
 
 /**
  * @typedef {object} Volume A folder of ARCHIVE_DIRS. `slow` is still written to.
+ * @property {string} [node] the server (node) with the disk; empty for a single server
  * @property {string} id
  * @property {string} name the folder
  * @property {VolumeState} state

@@ -1,0 +1,38 @@
+"""/api/internal: what other nodes ask of this one, by signed requests (core/node_link.py). Not for browsers or scripts.
+
+Each answer has all that the node knows. The node that asks leaves out what its user may not see.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from web.access.targets import channel_of_stream
+from web.api import models
+from web.api.answers import answer
+from web.api.storage import own_storage
+from web.services import services
+
+blueprint = Blueprint("internal", __name__, url_prefix="/api/internal")
+
+
+@blueprint.get("/streams")
+def streams() -> Response:
+    """The running streams of this node."""
+    found = services()
+    return answer(
+        models.NodeStreams(
+            streams=[
+                models.NodeStream(
+                    stream=models.StreamStatus.model_validate(view), channel=channel_of_stream(found, view)
+                )
+                for view in found.streams.list_sessions()
+            ]
+        )
+    )
+
+
+@blueprint.get("/storage")
+def storage() -> Response:
+    """The volumes of this node."""
+    return answer(own_storage())

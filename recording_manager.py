@@ -165,6 +165,8 @@ class RecordingManager:
         Raise NotFound, InvalidRequest for a window that is empty or longer than 400 days, or the device's error if no
         recording is known.
         """
+        if self._is_asking(camera_id, start, end):
+            return Detections(DetectionsState.PENDING)
         found = self.coverage(camera_id, start, end)
         if not found.event_search:
             return Detections(DetectionsState.REFUSED)
@@ -176,6 +178,13 @@ class RecordingManager:
         channels = [ChannelDetections(row.channel, row.matched_by.is_sure, row.events) for row in found.channels]
         is_truncated = any(row.events_truncated for row in found.channels)
         return Detections(DetectionsState.READY, tuple(channels), is_truncated)
+
+    def _is_asking(self, camera_id: int, start: datetime, end: datetime) -> bool:
+        """Request a window. True if the device is being asked, and nothing is wrong: its index need not be read yet."""
+        clock = self._known.device_clock(camera_id)
+        self._request(camera_id, _window(clock, start, end), clock)
+        is_running = self._indexer.progress(camera_id) is not None
+        return is_running and self._indexer.problem(camera_id) is None and self._indexer.has_event_search(camera_id)
 
     def stop_indexing(self, camera_id: int) -> None:
         """Stop indexing a camera until `resume_indexing` or the search of a user. Raise NotFound."""

@@ -38,6 +38,9 @@ class ImportedChannel:
     is_sure: bool
 
 
+ImportedEvents = tuple[ImportedChannel, Sequence[RecordingEvent]]
+
+
 class EventImports:
     """The stretch of each camera whose recorded events are in the log. Safe between threads; waits for the disk."""
 
@@ -64,16 +67,24 @@ class EventImports:
         with self._database.write() as session:
             session.execute(delete(EventImportRow).where(EventImportRow.camera_id == camera_id))
 
-    def add(self, channel: ImportedChannel, events: Iterable[RecordingEvent], start: datetime, end: datetime) -> int:
-        """Log the events of a channel that begin in [start, end), in true time. Return the number of new ones.
+    def add(self, found: Iterable[ImportedEvents], start: datetime, end: datetime) -> int:
+        """Log the events that begin in [start, end), in true time. Return the number of new ones.
 
-        Raise Unavailable or StorageFull.
+        Raise Unavailable or StorageFull. All channels of a recorder come together, in one transaction: a transaction
+        for each of them takes three times as long.
         """
-        found = events_of(channel, events, start, end)
-        if not found:
-            return 0
-        logged = self._log.store.intervals(channel.camera_id, channel.number, start, end + ENDS_AFTER)
-        new = [event for event in found if not _is_logged(event, logged)]
+        logged: dict[tuple[int, int | None], list[LoggedEvent]] = {}
+        new: list[LoggedEvent] = []
+        for channel, recorded in found:
+            events = events_of(channel, recorded, start, end)
+            if not events:
+                continue
+            key = (channel.camera_id, channel.number)
+            if key not in logged:
+                logged[key] = self._log.store.intervals(*key, start, end + ENDS_AFTER)
+            unknown = [event for event in events if not _is_logged(event, logged[key])]
+            logged[key] += unknown
+            new += unknown
         self._log.add_past(new)
         return len(new)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -54,14 +54,27 @@ def count_days(session: Session, added: Sequence[LoggedEvent]) -> None:
         key = (event.camera_id or 0, channel, day_of(event.start_at), event.kind.value, event.is_channel_sure)
         counts[key] += 1
         alerts[key] += event.severity is Severity.ALERT
+    days = _days_of(session, counts)
     for key, count in counts.items():
-        row = session.get(EventDayRow, key)
+        row = days.get(key)
         if row is None:
             names = ("camera_id", "channel", "day", "kind", "is_channel_sure")
             session.add(EventDayRow(**dict(zip(names, key, strict=True)), count=count, alerts=alerts[key]))
         else:
             row.count += count
             row.alerts += alerts[key]
+
+
+def _days_of(session: Session, keys: Collection[_Key]) -> dict[_Key, EventDayRow]:
+    """Return the stored rows of these days, from one query."""
+    if not keys:
+        return {}
+    cameras, _, days, _, _ = (set(part) for part in zip(*keys, strict=True))
+    wanted = select(EventDayRow).where(EventDayRow.camera_id.in_(cameras), EventDayRow.day.in_(days))
+    found = {
+        (row.camera_id, row.channel, row.day, row.kind, row.is_channel_sure): row for row in session.scalars(wanted)
+    }
+    return {key: found[key] for key in keys if key in found}
 
 
 def count_joined(session: Session, rows: Iterable[Row[Any]]) -> None:
@@ -72,8 +85,9 @@ def count_joined(session: Session, rows: Iterable[Row[Any]]) -> None:
         key = (row.camera_id, row.channel, day_of(from_ms(row.start_ms)), row.kind, row.is_channel_sure)
         counts[key] += 1
         alerts[key] += row.severity == Severity.ALERT.value
+    days = _days_of(session, counts)
     for key, count in counts.items():
-        day = session.get(EventDayRow, key)
+        day = days.get(key)
         if day is not None:
             day.joined += count
             day.joined_alerts += alerts[key]

@@ -102,9 +102,8 @@ class EventImporter(RepeatedWork):
 
     def _import(self, piece: _Piece, found: Detections) -> None:
         imports = self._events.imports
-        for row in found.channels:
-            channel = ImportedChannel(piece.camera_id, row.channel, row.is_sure)
-            imports.add(channel, row.events, piece.start, piece.end)
+        rows = [(ImportedChannel(piece.camera_id, row.channel, row.is_sure), row.events) for row in found.channels]
+        imports.add(rows, piece.start, piece.end)
         start, end = imports.imported(piece.camera_id) or (piece.start, piece.end)
         imports.note(piece.camera_id, min(start, piece.start), max(end, piece.end))
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import sqlalchemy
+from sqlalchemy import func, select
+
 from core.events import EventKind, EventSource
 from core.recordings import RecordingEvent
 from database import Database
 from events.imports import MOST_OF_CHANNEL, EventImports, ImportedChannel, events_of
 from events.log import EventLog
 from events.log_query import EventQuery
+from tables import EventDayRow
 from tests.events.logged import NOON, event, stored_camera
 from tests.hand_clock import HandClock
 
@@ -84,11 +88,29 @@ def test_what_the_log_has_is_not_imported_again(database: Database) -> None:
     log.flush()
     recorded = [told(at_s + delta, delta == 1) for at_s in (10, 100, 200, 300) for delta in (1, 9)]
     for _ in range(2):  # the second time is after a crash before its note
-        imports.add(GATE, recorded, NOON, NOON + HOUR)
+        imports.add([(GATE, recorded)], NOON, NOON + HOUR)
     found = log.page(EventQuery(source=EventSource.IMPORT), limit=50).events
     assert sorted((one.start_at - NOON).total_seconds() for one in found) == [201, 301]
-    assert imports.add(GATE, [told(20 + 1.9, True), told(25, False)], NOON, NOON + HOUR) == 0
-    assert imports.add(GATE, [told(20 + 2.1, True), told(25, False)], NOON, NOON + HOUR) == 1
+    assert imports.add([(GATE, [told(20 + 1.9, True), told(25, False)])], NOON, NOON + HOUR) == 0
+    assert imports.add([(GATE, [told(20 + 2.1, True), told(25, False)])], NOON, NOON + HOUR) == 1
+
+
+def test_the_events_of_all_channels_take_one_transaction(database: Database) -> None:
+    imports = EventImports(database, EventLog(database, HandClock(now=NOON)))
+    commits: list[object] = []
+    sqlalchemy.event.listen(database._engine, "commit", commits.append)
+    rows = [(ImportedChannel(1, number, is_sure=True), [told(10, True), told(30, False)]) for number in range(1, 17)]
+    assert imports.add(rows, NOON, NOON + HOUR) == 16
+    assert len(commits) == 1
+    with database.read() as session:
+        assert session.scalar(select(func.sum(EventDayRow.count))) == 16
+
+
+def test_two_recordings_of_no_channel_are_no_reason_for_doubles(database: Database) -> None:
+    imports = EventImports(database, EventLog(database, HandClock(now=NOON)))
+    nobody = ImportedChannel(1, None, is_sure=False)
+    rows = [(nobody, [told(10, True, token=token), told(30, False, token=token)]) for token in ("Rec1", "Rec2")]
+    assert imports.add(rows, NOON, NOON + HOUR) == 1
 
 
 def test_the_imported_stretch_outlives_the_app_and_not_the_camera(database: Database) -> None:

@@ -57,6 +57,16 @@ test('a link whose bursts are faster now is tried without a pause', () => {
   assert.deepEqual(ladder.decide(fast, 110_000), [], 'the same link has failed');
 });
 
+test('a refused try waits for its pause however fast the link is', () => {
+  const ladder = ladderOf([tile('a')]);
+  ladder.decide(LATE, 2000);
+  assert.deepEqual(told(ladder.decide({ ...CALM, burstKbps: 1500 }, 80_000)), ['a main try']);
+  ladder.failTry('a', 82_000);
+  const fast = { ...CALM, burstKbps: 18_000 };
+  assert.deepEqual(ladder.decide(fast, 101_900), []);
+  assert.deepEqual(told(ladder.decide(fast, 102_000)), ['a main try']);
+});
+
 test('a good link leads back to the main stream within twenty seconds', () => {
   const tiles = [tile('a')];
   const ladder = ladderOf(tiles);

@@ -23,8 +23,8 @@ import { bestWithin, byLoss, byNeed, rank, rateIn, rateOf, rungNamed, sum } from
  * @typedef {import('./link-monitor.js').LinkState} LinkState
  * @typedef {{limit: RungName|null, pauseMs: number, tryAfterMs: number, failedKbps: number|null, proofMs: number,
  *   unprovenPauseMs: number, eager: 'chosen'|'freed'|null}} Memory of a tile. `limit`: the best rung that it may use; null: every rung; `failedKbps`:
- *   throughput of bursts before the last try; `proofMs`: when the last step up is proven, `unprovenPauseMs`: the pause
- *   before it; `eager`: why its next try waits for no long calm
+ *   throughput of bursts before the last try, null if the server refused that; `proofMs`: when the last step up is proven,
+ *   `unprovenPauseMs`: the pause before it; `eager`: why its next try waits for no long calm
  * @typedef {{tile: Tile, from: RungName, to: RungName, savedKbps: number}} Step
  * @typedef {{tile: Tile, now: Rung, better: readonly Rung[]}} Candidate for a try. `better`: the better rungs, best first
  */
@@ -208,7 +208,8 @@ export class QualityLadder {
   failTry(id, nowMs) {
     const step = this.#trying?.stepOf(id);
     if (!this.#trying || !step) return;
-    this.#noteFailed(this.#trying, step, nowMs, { isAlone: true });
+    // A faster link changes nothing about a refusal.
+    this.#noteFailed(step, nowMs, { isAlone: true, burstKbps: null });
     this.#trying.leave(id);
     this.#closeTry();
   }
@@ -401,7 +402,8 @@ export class QualityLadder {
       nowMs,
     );
     for (const step of passed) this.#notePassed(trying, step, nowMs);
-    for (const step of failed) this.#noteFailed(trying, step, nowMs, { isAlone: !isLate || !trying.isOfSeveral });
+    const { burstKbps: burstBeforeKbps, isOfSeveral } = trying;
+    for (const step of failed) this.#noteFailed(step, nowMs, { isAlone: !isLate || !isOfSeveral, burstKbps: burstBeforeKbps });
     if (failed.length) this.#settledMs = nowMs + SETTLE_MS;
     if (failed.length && isLate) this.#growth = 1;
     this.#closeTry();
@@ -424,16 +426,17 @@ export class QualityLadder {
   /**
    * Go back to the rung before the try, and wait before the tile's next one.
    *
-   * @param {QualityTry} trying @param {import('./quality-try.js').TryStep} step @param {number} nowMs
-   * @param {{isAlone: boolean}} how `isAlone`: the tile itself has failed, so that it waits longer. The failure of several
-   *   together says little about each of them
+   * @param {import('./quality-try.js').TryStep} step @param {number} nowMs
+   * @param {{isAlone: boolean, burstKbps: number|null}} how `isAlone`: the tile itself has failed, so that it waits longer.
+   *   The failure of several together says little about each of them; `burstKbps`: throughput of bursts before the try,
+   *   null if the link is not the reason
    */
-  #noteFailed(trying, { id, from }, nowMs, { isAlone }) {
+  #noteFailed({ id, from }, nowMs, { isAlone, burstKbps }) {
     const memory = this.#memories.get(id);
     if (!memory) return;
     memory.limit = from;
     if (isAlone) memory.pauseMs = Math.min(MAX_PAUSE_MS, memory.pauseMs * 2);
-    memory.failedKbps = trying.burstKbps;
+    memory.failedKbps = burstKbps;
     memory.tryAfterMs = nowMs + memory.pauseMs;
     this.#settledMs = nowMs + SETTLE_MS;
   }

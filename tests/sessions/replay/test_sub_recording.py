@@ -10,7 +10,7 @@ import pytest
 from core.recordings import ReplayQuality
 from stream_manager import StreamManager
 from tests.patience import until
-from tests.sessions.replay.replaying import NIGHT_S, at, name_of, play
+from tests.sessions.replay.replaying import HOUR_S, NIGHT_S, at, name_of, play
 from tests.sessions.replay.thin_recorder import ThinRecorder
 from tests.sessions.replay.viewer import watched
 
@@ -29,6 +29,8 @@ def tokens(recorder: ThinRecorder) -> list[str]:
 
 
 def test_a_seek_may_ask_for_the_sub_recording_and_back(with_sub: ThinRecorder, replays: StreamManager) -> None:
+    # Neither recording may end while this thread waits for a turn: the run would go on in the other one.
+    with_sub.spans = with_sub.others["Sub0"] = [(NIGHT_S, NIGHT_S + HOUR_S)]
     stream_id, _, viewer = watched(replays)
     until(lambda: viewer.reached_s(1) > 2)
     view = replays.session_view(stream_id)

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from archive.channel_recorder import RecordingState
 from archive.disk_reads import DiskReads
 from archive.disk_replay import DiskReplayConnection
+from archive.files_of_nodes import FilesOfNodes, united_extents
 from archive.gaps import GapStore, RecordingGap
 from archive.index import ArchiveIndex
 from archive.inflow import Inflow
 from archive.installation import Installation
-from archive.kept import KeptRanges
+from archive.kept import Channel, KeptRanges, KeptSpans
+from archive.local_files import LocalFiles
 from archive.open_files import OpenFiles
 from archive.pauses import PauseStore
 from archive.pre_roll import PreRollBudget
+from archive.publishing import FilePublisher
+from archive.readable import ReadableFiles
 from archive.recorder import ChannelRecorders
 from archive.reindexing import Reindexed, reindex
 from archive.retention import Retention, RetentionParts
 from archive.rules import RuleStore
+from archive.served_files import ServedFiles
+from archive.shared_files import SharedFiles
 from archive.signs import SignsOfLife
 from archive.storage_report import StorageReport
 from archive.storage_view import StorageView
+from archive.storages import NodeStorage, Storages
 from archive.stream_reader import StreamReader
 from archive.stream_recorder import RecorderParts
 from archive.troubles import gap_troubles, volume_troubles
@@ -34,6 +42,7 @@ from core.archive import (
     ArchivedStream,
     ArchiveGap,
     ArchiveStretch,
+    FootageElsewhere,
     KeptRange,
     RecordedQuality,
     RecordingMode,
@@ -44,6 +53,7 @@ from core.archive import (
 from core.clock import Clock
 from core.errors import InvalidRequest, NotFound
 from core.events import DEVICE_EVENTS, WATCHED_EVENTS, ChannelActivity, Trouble
+from core.recording_storage import RecordingStorage
 from core.recordings import ReplaySource
 from core.settings import Settings
 from database import Database
@@ -80,7 +90,12 @@ class ArchiveManager:
         self.writer = ArchiveWriter(settings, clock, self.volumes, self.index)
         self.gap_store = GapStore(database, clock)
         self.open_files = OpenFiles()
-        self._reads = DiskReads()
+        self._local_files = LocalFiles(self.index, self.open_files, DiskReads())
+        self._files: ReadableFiles = self._local_files
+        self._of_nodes: FilesOfNodes | None = None  # None: this process has all footage
+        self._storages: Storages | None = None
+        self._publisher: FilePublisher | None = None
+        self.served_files: ServedFiles | None = None
         self._rules = RuleStore(database, clock)
         self._pauses = PauseStore(database, clock)
         self._pre_rolls = PreRollBudget(settings.archive_pre_roll_bytes)
@@ -94,6 +109,25 @@ class ArchiveManager:
         self._report = StorageReport(parts, clock, min_free_bytes=settings.archive_min_free_bytes)
         events.on_motion(self._take_activity)
 
+    def share_files(self, nodes: NodeStorage | None) -> None:
+        """Tell the shared database of this node's files, and play those of other places. Call it before start().
+
+        `nodes`: reads the files of other nodes; None for an app of one process.
+        """
+        shared = SharedFiles(self._database, self._settings.node_name)
+        self._storages = Storages(nodes)
+        self._of_nodes = FilesOfNodes(self._local_files, shared, self._storages, self._clock)
+        self._files = self._of_nodes
+        self._publisher = FilePublisher(self.index, shared, self._clock)
+        self.served_files = ServedFiles(self.index, self._local_files, shared)
+
+    def use_object_storage(self, objects: RecordingStorage) -> None:
+        """Read files that no living node has from an object storage. Call it before start()."""
+        if self._storages is None:
+            self.share_files(None)
+        assert self._storages is not None  # noqa: S101 - share_files() has made it
+        self._storages.use_objects(objects)
+
     def start(self) -> None:
         """Open the index, start the writer and begin to record. Raise StartRefused if the index cannot be used."""
         is_new = self.index.open()
@@ -106,12 +140,16 @@ class ArchiveManager:
         self._recorders.start(self.writer.was_off[0] if self.writer.was_off else None)
         self._retention.delete_removed_cameras(camera_ids, self._installation.since)
         self._retention.start()
+        if self._publisher is not None:
+            self._publisher.start()
 
     def stop(self) -> None:
         """End all recordings within 7 s, also if a disk hangs. May be called twice."""
         self._retention.stop()
         self._recorders.stop()
         self.writer.stop()
+        if self._publisher is not None:
+            self._publisher.stop()
         self.index.close()
 
     def reindex(self) -> Reindexed:
@@ -128,13 +166,35 @@ class ArchiveManager:
     # ---- playing ---------------------------------------------------------------------------------
 
     def streams_of(self, camera_id: int) -> Sequence[ArchivedStream]:
-        """Return the recorded streams of a camera that the archive has footage of."""
-        return self.index.extents(self.index.streams(camera_id))
+        """Return the recorded streams of a camera that this server or another one has footage of."""
+        own = self.index.extents(self.index.streams(camera_id))
+        return own if self._of_nodes is None else united_extents(own, self._of_nodes.extents(camera_id))
 
     def stretches(
         self, camera_id: int, channel: int, start: datetime, end: datetime, quality: RecordedQuality | None = None
     ) -> Sequence[ArchiveStretch]:
-        """Return the recorded stretches of a channel that overlap [start, end): of both streams, or of one."""
+        """Return the recorded stretches of a channel that overlap [start, end) and can be read now: of both streams, or
+        of one. Stretches of one stream overlap if two servers have the time."""
+        own = self._own_stretches(camera_id, channel, start, end, quality)
+        if self._of_nodes is None:
+            return own
+        streams = [it.stream for it in self._of_nodes.extents(camera_id)]
+        streams = [it for it in streams if it.channel == channel and quality in (None, it.quality)]
+        others = self._of_nodes.stretches(streams, start, end)
+        return sorted((*own, *others), key=lambda it: (it.stream, it.start)) if others else own
+
+    def footage_elsewhere(
+        self, camera_id: int, channel: int, start: datetime, end: datetime
+    ) -> Sequence[FootageElsewhere]:
+        """Return the time of a channel in [start, end) that only other servers have, also those that do not answer."""
+        if self._of_nodes is None:
+            return ()
+        own = self._own_stretches(camera_id, channel, start, end)
+        return self._of_nodes.footage_elsewhere(camera_id, channel, start, end, own)
+
+    def _own_stretches(
+        self, camera_id: int, channel: int, start: datetime, end: datetime, quality: RecordedQuality | None = None
+    ) -> list[ArchiveStretch]:
         streams = [it for it in self.index.streams(camera_id, channel) if quality in (None, it.quality)]
         return self.index.stretches(streams, start, end)
 
@@ -143,8 +203,7 @@ class ArchiveManager:
         stream = StreamKey.of_token(source.camera_id, source.recording_token)
         if stream is None:
             raise NotFound("This server has no such recording.")
-        reader = StreamReader(self.index, stream, self.open_files, self._reads)
-        return DiskReplayConnection(reader, self._clock)
+        return DiskReplayConnection(StreamReader(self._files, stream), self._clock)
 
     # ---- rules and their recordings --------------------------------------------------------------
 
@@ -302,6 +361,10 @@ class ArchiveManager:
         if limit_days is not None and start < self._clock.now_utc() - timedelta(days=limit_days):
             return False
         return self._kept.covers(camera_id, channel, start, end)
+
+    def unchanged_kept(self) -> AbstractContextManager[Mapping[Channel, KeptSpans]]:
+        """Yield the kept times by channel. Until the end of the block this process keeps and releases no range."""
+        return self._kept.unchanged()
 
     def unkeep(self, range_id: int, by: Principal) -> None:
         """Let the retention delete a range again. Raise NotFound, or Forbidden for a range of another user."""

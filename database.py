@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -21,13 +22,32 @@ from sqlalchemy import Engine, exc
 from sqlalchemy.orm import Session
 
 from core.errors import StartRefused, Unavailable
-from database_dialects.dialect import DatabaseDialect, Listener, Use
+from database_dialects.dialect import DatabaseDialect, Listener, TransactionConflict, Use
 from database_dialects.sqlite import SqliteDialect
 
 log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 _UPGRADING = threading.Lock()  # Alembic's `context` and `op` are global variables
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+
+
+def repeated(transaction: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
+    """Let a function run once more if the database ends its transaction in favour of another one.
+
+    Only for functions of one transaction that change nothing else: of the first run nothing is left.
+    """
+
+    @wraps(transaction)
+    def run(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
+        try:
+            return transaction(*args, **kwargs)
+        except TransactionConflict:
+            log.info("%s runs once more: another transaction stood in its way", transaction.__qualname__)
+            return transaction(*args, **kwargs)
+
+    return run
 
 
 class Database:
@@ -101,7 +121,8 @@ class Database:
     def write(self) -> Iterator[Session]:
         """Open a session that commits at the end, or rolls back if the block raises.
 
-        Raise StorageFull if the disk is full, and Unavailable if the database stays locked or cannot be used.
+        Raise StorageFull if the disk is full, TransactionConflict if the database ended the transaction in favour of
+        another one (see `repeated`), and Unavailable if the database stays locked or cannot be used.
         """
         with self._session(Use.WRITE) as session:
             session.connection()  # begin the transaction now, not with the first statement

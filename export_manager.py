@@ -192,8 +192,7 @@ class ExportManager:
         The retry of an incomplete job only ends: the job is done again, with the files that it had.
         """
         job = self._move(who, export_id, ExportState.CANCELLED, _UNFINISHED)
-        clear = self._worker.keep_files_only if job.is_incomplete else self._worker.remove_cancelled
-        return self._worker.with_progress(clear(job))  # the list shows its end already: it may be deleted meanwhile
+        return self._worker.with_progress(self._worker.clear(job))
 
     def retry(self, who: Principal, export_id: int) -> ExportJob:
         """Queue a job again that failed, was cancelled or is incomplete, or let a waiting one try now.

@@ -97,6 +97,8 @@ class OnvifManager:
         self._pretend = PretendCamera(
             self._registry, self._store, self._connector, self._editor, spawner, settings, clock
         )
+        self._ownership.on_gained.append(self._pretend.begin_owning)
+        self._ownership.on_closed.append(self._pretend.end_owning)
         self._is_running = False
 
     def start(self) -> None:
@@ -133,6 +135,10 @@ class OnvifManager:
     def vault(self) -> Vault:
         """Return the vault of the stored passwords, for other secrets. Raise Unavailable before start()."""
         return self._store.vault
+
+    def node_key(self) -> bytes:
+        """Return the key with which the nodes of one database sign requests. Raise Unavailable before start()."""
+        return self._store.vault.key_for("requests between nodes")
 
     def rotate_key(self) -> int:
         """Encrypt all passwords with a new key and return their number. Neither this manager nor the app may run.

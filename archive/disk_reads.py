@@ -8,15 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from core.errors import ArchiveUnreadable
-from media.archive.file_reader import ArchiveFile
-from media.archive.fragment_index import Fragment
-from media.codecs.access_unit import AccessUnit
-from media.units import UnitDescription
 
 _HANGS_AFTER_S = 10.0  # a disk that sleeps needs as long
 _SLOW_AFTER_S = 1.0
@@ -46,36 +41,3 @@ class DiskReads:
         finally:
             with self._lock:
                 running.remove(now_s)
-
-
-class VolumeFile:
-    """An open archive file of a volume. ArchiveFile documents the methods; each raises ArchiveUnreadable, too."""
-
-    def __init__(self, path: Path, reads: DiskReads, volume_id: int) -> None:
-        self._reads = reads
-        self._volume_id = volume_id
-        with reads.reading(volume_id):
-            self._file = ArchiveFile.open(path)
-
-    @property
-    def description(self) -> UnitDescription:
-        return self._file.description
-
-    def close(self) -> None:
-        self._file.close()
-
-    def fragments(self) -> Sequence[Fragment]:
-        with self._reads.reading(self._volume_id):
-            return self._file.fragments()
-
-    def fragment_at(self, utc_ms: int) -> int:
-        with self._reads.reading(self._volume_id):
-            return self._file.fragment_at(utc_ms)
-
-    def read_units(self, fragment: Fragment) -> tuple[AccessUnit, ...]:
-        with self._reads.reading(self._volume_id):
-            return self._file.read_units(fragment)
-
-    def read_key_frame(self, fragment: Fragment) -> AccessUnit:
-        with self._reads.reading(self._volume_id):
-            return self._file.read_key_frame(fragment)

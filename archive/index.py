@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from archive.file_changes import FileChanges
 from archive.index_file import IndexFile
 from archive.index_rows import (
     FILES,
@@ -55,6 +56,11 @@ class ArchiveIndex:
         self._lock = threading.Lock()
         self._streams: dict[StreamKey, int] = {}  # never deleted, so ids stay valid
         self._last_stretch_id = 0
+        self._changes: FileChanges | None = None
+
+    def note_changes_in(self, changes: FileChanges) -> None:
+        """Note from now on the files that were written, deleted or lost."""
+        self._changes = changes
 
     def open(self) -> bool:
         """Open the file. Return True if the index is new: existing files of the archive are not in it.
@@ -126,6 +132,7 @@ class ArchiveIndex:
                 [(it.end_reason, it.id) for it in stretches if it.id not in begins],
             )
         self._streams.update(ids)
+        self._note(it.key for it in files)
 
     def beat(self, now_ms: int) -> None:
         """Note that the app runs. Raise StorageFull or Unavailable."""
@@ -166,6 +173,13 @@ class ArchiveIndex:
         with self._db.write() as db:
             for table in ("file", "stretch", "total", "installation"):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed names
+        if self._changes is not None:
+            self._changes.note_everything()
+
+    def _note(self, keys: Iterable[FileKey]) -> None:
+        """Note changed files, after the commit."""
+        if self._changes is not None:
+            self._changes.note(keys)
 
     def _stream_id(self, db: sqlite3.Connection, stream: StreamKey) -> int:
         """Return the id of a stream, inside a write transaction."""
@@ -213,6 +227,11 @@ class ArchiveIndex:
     def files_of(self, stream: StreamKey, start: datetime, end: datetime) -> list[IndexedFile]:
         """Return the files of a stream that overlap [start, end), in the order of their beginnings."""
         return self._files_in(stream, to_ms(start), to_ms(end))
+
+    def file(self, key: FileKey) -> IndexedFile | None:
+        """Return a file as the index knows it now; None if it is not in the index."""
+        with self._db.read() as db:
+            return self._row_of(db, key)
 
     def next_file(self, stream: StreamKey, start_ms: int) -> IndexedFile | None:
         """Return the first file of a stream that begins at or after a time."""
@@ -320,7 +339,9 @@ class ArchiveIndex:
         The caller deletes the files themselves, then calls forget_trash().
         """
         with self._db.write() as db:
-            return [item for key in keys if (item := self._delete_one(db, key)) is not None]
+            items = [item for key in keys if (item := self._delete_one(db, key)) is not None]
+        self._note(keys)
+        return items
 
     def delete_streams(self, streams: Iterable[StreamKey]) -> list[TrashItem]:
         """Move all files of streams to the trash. Nothing may write to them any more."""
@@ -331,6 +352,8 @@ class ArchiveIndex:
                 items += [to_trash(db, file_of(stream, row)) for row in rows]
                 db.execute("DELETE FROM file WHERE stream_id = ?", (stream_id,))
                 db.execute("DELETE FROM stretch WHERE stream_id = ?", (stream_id,))
+        if self._changes is not None:
+            self._changes.note_everything()
         return items
 
     def trash(self, volume_id: int, limit: int = 1000) -> list[TrashItem]:
@@ -364,6 +387,7 @@ class ArchiveIndex:
                         self._values(key),
                     )
                     self._shorten(db, file, GapReason.DAMAGED)
+        self._note(keys)
 
     def note_damaged(self, key: FileKey, size_bytes: int) -> None:
         """Note a file that nothing can be read from, so that it is deleted when it is its time. Its name has changed.

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from archive.disk_reads import DiskReads, VolumeFile
-from archive.index import ArchiveIndex
-from archive.open_files import OpenFiles
-from archive.records import FileState, IndexedFile, from_ms
-from archive.volume import has_marker
+from archive.local_files import FAILS
+from archive.readable import OpenedFile, ReadableFile, ReadableFiles
+from archive.records import from_ms
 from core.archive import StreamKey
 from core.errors import ArchiveUnreadable
 from media.archive.file_reader import ArchiveFileError
@@ -19,21 +15,18 @@ from media.archive.fragment_index import Fragment
 from media.codecs.access_unit import AccessUnit
 from media.units import UnitDescription
 
-log = logging.getLogger(__name__)
-
 CROSSED_MS = 1500
 """A longer gap ends the reading: another recording of the channel may fill it."""
 _GAP_MS = 1000
 _SAME_MS = 1000  # the end of a file may be known only as the usual step behind its last frame
 _UNFLUSHED_MS = 120_000  # a file that is being written may be longer by a flush (ARCHIVE_FLUSH_S) than the index says
-_GONE = "The disk with this recording is not there."
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFragment:
     """A fragment in its open file. `is_after_gap`: recorded time is missing before it."""
 
-    file: VolumeFile
+    file: OpenedFile
     fragment: Fragment
     is_after_gap: bool = False
 
@@ -53,18 +46,16 @@ class StoredFragment:
 class StreamReader:
     """Reads one recorded stream, in one thread. Files that were deleted meanwhile are gaps.
 
-    The methods raise ArchiveUnreadable if a disk is gone, fails or hangs, and Unavailable if the index cannot be read.
+    The methods raise ArchiveUnreadable if a disk is gone, fails or hangs or another place with files does not answer,
+    and Unavailable if the index cannot be read.
     """
 
-    def __init__(self, index: ArchiveIndex, stream: StreamKey, open_files: OpenFiles, reads: DiskReads) -> None:
+    def __init__(self, files: ReadableFiles, stream: StreamKey) -> None:
         self.stream = stream
-        self._index = index
-        self._open_files = open_files
-        self._reads = reads
-        self._row: IndexedFile | None = None
-        self._file: VolumeFile | None = None
-        self._path = Path()
-        self._stretch_id = 0  # of the last open file
+        self._files = files
+        self._row: ReadableFile | None = None
+        self._file: OpenedFile | None = None
+        self._stretch: Hashable = None  # of the last open file
         self._reached_ms = 0  # end of the last fragment
 
     def close(self) -> None:
@@ -72,7 +63,6 @@ class StreamReader:
         file, self._file, self._row = self._file, None, None
         if file is not None:
             file.close()
-            self._open_files.closed(self._path)
 
     def fragments_from(self, start_ms: int, *, crosses_gaps: bool = False) -> Iterator[StoredFragment]:
         """Yield fragments from the last key frame at or before a time on; in a gap, from the next one behind it.
@@ -95,9 +85,9 @@ class StreamReader:
                 self._reached_ms = max(self._reached_ms, fragment.end_utc_ms)
                 number += 1
                 found = self._fragments() if number == len(found) else found
-            stretch_id = self._row.stretch_id
+            stretch = self._row.stretch
             number = self._open_next(crosses_gaps=crosses_gaps)
-            is_new_stretch = self._row is not None and self._row.stretch_id != stretch_id
+            is_new_stretch = self._row is not None and self._row.stretch != stretch
 
     def key_fragment_at(self, time_ms: int) -> StoredFragment | None:
         """Return the fragment with the last key frame at or before a time; in a gap, with the next one behind it.
@@ -108,13 +98,22 @@ class StreamReader:
         found = self._fragments()
         return StoredFragment(self._file, found[number]) if self._file is not None and number < len(found) else None
 
+    def refuse_missing(self, start_ms: int, end_ms: int) -> None:
+        """Raise ArchiveUnreadable if a place that does not answer has footage of [start, end)."""
+        self._files.refuse_missing(self.stream, start_ms, end_ms)
+
     # ---- files -----------------------------------------------------------------------------------
 
     def _fragments(self) -> list[Fragment]:
+        """Return the fragments of the open file that count."""
+        if self._file is None or self._row is None:
+            return []
         try:
-            return list(self._file.fragments()) if self._file is not None else []
+            found = list(self._file.fragments())
         except OSError as error:
-            raise ArchiveUnreadable("The disk with this recording cannot be read.") from error
+            raise ArchiveUnreadable(FAILS) from error
+        until_ms = self._row.until_ms
+        return found if until_ms is None else [it for it in found if it.start_utc_ms < until_ms]
 
     def _open_at(self, time_ms: int) -> int:
         """Open the file with this time, or the next one. Return the number of the fragment to begin with."""
@@ -133,22 +132,23 @@ class StreamReader:
         except ArchiveFileError:  # it has no whole fragment yet
             return 0
         except OSError as error:
-            raise ArchiveUnreadable("The disk with this recording cannot be read.") from error
+            raise ArchiveUnreadable(FAILS) from error
 
-    def _row_at(self, time_ms: int) -> IndexedFile | None:
+    def _row_at(self, time_ms: int) -> ReadableFile | None:
         """Return the file that began last before a time and has it, or may have it when it is flushed.
 
         After the clock was set back, two files may have the time, and the file of the present stretch counts. A seek
         before the step finds the first of the two hours, and a seek after the step finds the second.
         """
-        rows = self._index.files_of(self.stream, from_ms(time_ms - _UNFLUSHED_MS), from_ms(time_ms + 1))
+        rows = self._files.files_of(self.stream, from_ms(time_ms - _UNFLUSHED_MS), from_ms(time_ms + 1))
         kept = [
             row
             for row in rows
             if row.start_ms <= time_ms
-            and (row.state is FileState.OPEN or (row.state is FileState.CLOSED and row.end_ms > time_ms))
+            and (row.is_open or row.end_ms > time_ms)
+            and (row.until_ms is None or row.until_ms > time_ms)
         ]
-        of_stretch = [row for row in kept if row.stretch_id == self._stretch_id]
+        of_stretch = [row for row in kept if row.stretch == self._stretch]
         return next(reversed(of_stretch or kept), None)
 
     def _open_next(self, *, crosses_gaps: bool) -> int:
@@ -159,12 +159,12 @@ class StreamReader:
         reached_ms = self._reached_ms
         near = [
             other
-            for other in self._index.files_of(
+            for other in self._files.files_of(
                 self.stream, from_ms(reached_ms - _SAME_MS), from_ms(reached_ms + CROSSED_MS)
             )
-            if other.is_playable and other.key != row.key
+            if other.key != row.key and (other.until_ms is None or other.until_ms > reached_ms)
         ]
-        of_stretch = [it for it in near if it.stretch_id == row.stretch_id and it.start_ms >= reached_ms - _SAME_MS]
+        of_stretch = [it for it in near if it.stretch == row.stretch and it.start_ms >= reached_ms - _SAME_MS]
         others = [it for it in near if it.end_ms > reached_ms and it not in of_stretch]
         for other in (*of_stretch, *others):
             self.close()
@@ -187,29 +187,14 @@ class StreamReader:
 
     def _open_later(self, time_ms: int) -> None:
         """Open the first file that begins at or after a time and can be read."""
-        row = self._index.next_file(self.stream, time_ms)
+        row = self._files.next_file(self.stream, time_ms)
         while row is not None and not self._open(row):
-            row = self._index.next_file(self.stream, row.start_ms + 1)
+            row = self._files.next_file(self.stream, row.start_ms + 1)
 
-    def _open(self, row: IndexedFile) -> bool:
+    def _open(self, row: ReadableFile) -> bool:
         """Return False for a file that was deleted or is damaged."""
-        volume = next((it for it in self._index.volumes() if it.id == row.key.volume_id), None)
-        if volume is None:
-            raise ArchiveUnreadable(_GONE)
-        path = Path(volume.folder) / row.key.path
-        try:
-            self._file = VolumeFile(path, self._reads, row.key.volume_id)
-        except FileNotFoundError:
-            with self._reads.reading(row.key.volume_id):
-                is_there = has_marker(Path(volume.folder), volume.uuid)
-            if not is_there:  # a mount point without its disk is an empty folder
-                raise ArchiveUnreadable(_GONE) from None
+        self._file = self._files.open(self.stream, row)
+        if self._file is None:
             return False
-        except ArchiveFileError as error:
-            log.warning("archive file %s cannot be read: %s", row.key.path, error)
-            return False
-        except OSError as error:
-            raise ArchiveUnreadable("The disk with this recording cannot be read.") from error
-        self._row, self._path, self._stretch_id = row, path, row.stretch_id
-        self._open_files.opened(path)
+        self._row, self._stretch = row, row.stretch
         return True

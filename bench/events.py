@@ -53,7 +53,8 @@ def figures(runs: int) -> Iterator[Figure]:
             what = f"a day of one channel, of {_BUSY_ROWS:,} events on it"
             yield _figure(what, runs, lambda: log.page(busy, limit=50), _BUSY_DAY_MS)
             for more, narrowed in _narrowed(busy).items():
-                goal = _WALK_MS if narrowed.details and not narrowed.kinds else _BUSY_DAY_MS
+                has_index = narrowed.kinds or not narrowed.details or narrowed.details[0].labels
+                goal = _BUSY_DAY_MS if has_index else _WALK_MS
                 yield _figure(f"{what}, {more}", runs, partial(log.page, narrowed, limit=50), goal)
             month = EventQuery(start=_NOON - _DAYS * _DAY, end=_NOON + _DAY)
             for more, narrowed in {"all events": month, **_narrowed(month)}.items():

@@ -1,4 +1,7 @@
-"""The camera of the built-in pretend recorder: its row and its state follow the child process of `cameras.pretend`."""
+"""The camera of the built-in pretend recorder: its row and its state follow the child process of `cameras.pretend`.
+
+Of several nodes, the owner of the camera runs the recorder.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from cameras.connecting import Connector
 from cameras.editing import CameraEditor
 from cameras.pretend import HOST, USERNAME, PretendRecorder
 from cameras.registry import Registry
-from cameras.store import CameraStore
+from cameras.store import CameraStore, second_pretend
 from core.clock import Clock
-from core.errors import Conflict, Unavailable
+from core.errors import Unavailable
 from core.records import CameraStatus, Problem
 from core.secrets import Secret
 from core.settings import Settings
@@ -38,6 +41,7 @@ class PretendCamera:
         self._editor = editor
         self._recorder = PretendRecorder(spawner, settings, clock, on_ready=self._is_ready, on_down=self._is_down)
         self._adding = threading.Lock()
+        self._started_for: int | None = None  # the camera of the recorder that runs here
 
     def add(self) -> int:
         """Add the camera, start its recorder, and return its id.
@@ -49,22 +53,22 @@ class PretendCamera:
         with self._adding:
             existing = self._registry.pretend()
             if existing is not None:
-                raise Conflict(
-                    f"The pretend recorder is already added as camera {existing.id}.",
-                    code="already_added",
-                    existing_id=existing.id,
-                )
+                raise second_pretend(existing.id)
             password = Secret(secrets.token_urlsafe(16))
             camera_id = self._editor.save_new("Pretend recorder", HOST, None, USERNAME, password, pretend=True)
             self.start()
         return camera_id
 
     def start(self) -> None:
-        """Start the recorder in the background. Do nothing if there is no such camera, or no readable password."""
+        """Start the recorder in the background.
+
+        Do nothing if there is no such camera, if another node owns it, or if its password cannot be read.
+        """
         stored = self._registry.pretend()
-        if stored is None or stored.password is None:
+        if stored is None or stored.password is None or not self._registry.owns(stored.id):
             return
         if self._recorder.can_start:
+            self._started_for = stored.id
             self._recorder.start(stored.password)
         else:
             self._is_down(Problem("camera_unreachable", "The pretend recorder cannot be started here."))
@@ -72,6 +76,18 @@ class PretendCamera:
     def stop(self) -> None:
         """End the recorder; return when its process has ended."""
         self._recorder.stop()
+
+    def begin_owning(self, camera_id: int) -> None:
+        """Start a recorder of this node, if the camera is the recorder's: the port in the row is that of another."""
+        stored = self._registry.pretend()
+        if stored is not None and stored.id == camera_id:
+            self._registry.set_stored(camera_id, lambda row: replace(row, port=None))
+            self.start()
+
+    def end_owning(self, camera_id: int) -> None:
+        """End the recorder of this node, if the camera is the recorder's."""
+        if camera_id == self._started_for:
+            self.stop()
 
     def _is_ready(self, port: int) -> None:
         with self._registry.saving:

@@ -36,7 +36,7 @@ from core.records import (
 )
 from core.secrets import Secret
 from core.stored_json import read_items
-from database import Database
+from database import Database, repeated
 from tables import CameraRow, ChannelRow, ReplayAbilitiesRow, VaultRow
 
 log = logging.getLogger(__name__)
@@ -162,6 +162,7 @@ class CameraStore:
         for callback in self.on_written:
             callback()
 
+    @repeated
     def add(
         self,
         *,
@@ -175,8 +176,13 @@ class CameraStore:
         stream_uris: StreamUris | None = None,
         access: DeviceAccess = USUAL_ACCESS,
     ) -> StoredCamera:
-        """Add a camera, with an id that was never used before. Raise Conflict already_added if its address is known."""
+        """Add a camera, with an id that was never used before.
+
+        Raise Conflict already_added if its address is known, or if it is the second pretend recorder.
+        """
         with self._database.write() as session:
+            if pretend:
+                _refuse_second_pretend(session)
             _refuse_same_address(session, host, port, stream_uris, own_id=None)
             row = CameraRow(
                 name=name,
@@ -196,6 +202,7 @@ class CameraStore:
             session.flush()
             return self._camera(row)
 
+    @repeated
     def change(
         self,
         camera_id: int,
@@ -230,6 +237,7 @@ class CameraStore:
             session.flush()
             return self._camera(row)
 
+    @repeated
     def set_address(
         self, camera_id: int, host: str, port: int, *, found: bool, access: DeviceAccess | None = None
     ) -> None:
@@ -243,6 +251,7 @@ class CameraStore:
             if access is not None:
                 row.access = access_to_json(access)
 
+    @repeated
     def save_knowledge(
         self,
         camera_id: int,
@@ -258,6 +267,7 @@ class CameraStore:
             _write_knowledge(row, info, services, clock_offset, last_seen_at)
             row.access = access_to_json(access)
 
+    @repeated
     def save_channels(self, camera_id: int, channels: tuple[StoredChannel, ...]) -> None:
         """Replace all channels of a camera, including those that are no longer present."""
         with self._database.write() as session:
@@ -270,6 +280,7 @@ class CameraStore:
         with self._database.read() as session:
             return {row.camera_id: _abilities(row) for row in session.scalars(select(ReplayAbilitiesRow))}
 
+    @repeated
     def save_replay_abilities(self, camera_id: int, abilities: ReplayAbilities) -> None:
         """Replace the stored replay abilities of a camera. Raise NotFound if there is none."""
         with self._database.write() as session:
@@ -278,11 +289,13 @@ class CameraStore:
             del seen["keeps_to_requests"]  # it may pass
             session.merge(ReplayAbilitiesRow(camera_id=camera_id, way=seen.pop("method"), **seen))
 
+    @repeated
     def delete_replay_abilities(self, camera_id: int) -> None:
         """Delete the stored replay abilities of a camera, if there are any."""
         with self._database.write() as session:
             session.execute(delete(ReplayAbilitiesRow).where(ReplayAbilitiesRow.camera_id == camera_id))
 
+    @repeated
     def delete(self, camera_id: int) -> None:
         """Delete a camera and all rows that belong to it. Raise NotFound if there is none."""
         with self._database.write() as session:
@@ -357,6 +370,19 @@ def _refuse_same_address(
     other = next((found for found in session.scalars(query) if found != own_id), None)
     if other is not None:
         raise already_added(other, host, port)
+
+
+def _refuse_second_pretend(session: Session) -> None:
+    other = session.scalars(select(CameraRow.id).where(CameraRow.pretend)).first()
+    if other is not None:
+        raise second_pretend(other)
+
+
+def second_pretend(existing_id: int) -> Conflict:
+    """Return the error for a second pretend recorder."""
+    return Conflict(
+        f"The pretend recorder is already added as camera {existing_id}.", code="already_added", existing_id=existing_id
+    )
 
 
 def _refuse_same_stream(session: Session, host: str, uris: StreamUris, *, own_id: int | None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import json
 import logging
 import os
@@ -37,6 +38,7 @@ class Vault:
     """Encrypts and decrypts single secrets with one key. Thread-safe."""
 
     def __init__(self, key: bytes) -> None:
+        self._key = key
         self._cipher = AESGCM(key)
 
     def encrypt(self, secret: Secret, context: tuple[str | int, ...]) -> bytes:
@@ -53,6 +55,10 @@ class Vault:
             return Secret(self._cipher.decrypt(nonce, rest, _associated_data(context)).decode())
         except InvalidTag:
             raise CannotDecrypt("wrong key, wrong context or damaged") from None
+
+    def key_for(self, purpose: str) -> bytes:
+        """Return a key for another purpose, such as signatures. It tells nothing about the key of this vault."""
+        return hmac.digest(self._key, b"onvif-web-viewer " + purpose.encode(), "sha256")
 
     def make_check(self) -> bytes:
         """Return a value for the database that shows later whether a key is the same one."""

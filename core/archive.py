@@ -175,6 +175,18 @@ class ArchiveStretch:
 
 
 @dataclass(frozen=True, slots=True)
+class FootageElsewhere:
+    """A stretch of a recorded stream [start, end) that only another server has. `is_away`: it does not answer, so that
+    the stretch cannot be played now."""
+
+    quality: RecordedQuality
+    start: datetime
+    end: datetime
+    server: str
+    is_away: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ArchivedStream:
     """A recorded stream that the archive has footage of, from `earliest` to `latest`."""
 

@@ -35,12 +35,13 @@ class TrackType(StrEnum):
 
 
 class SpanState(StrEnum):
-    """Knowledge about a stretch of time: four states that must never be confused."""
+    """Knowledge about a stretch of time: states that must never be confused."""
 
     RECORDED = "recorded"
     NOT_RECORDED = "not_recorded"
     NOT_ASKED = "not_asked"
     UNKNOWN = "unknown"  # the device cannot tell which parts between its earliest and latest time are recorded
+    AWAY = "away"  # recorded by another server of the app that does not answer now
 
 
 class ReplayQuality(StrEnum):

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, exc
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from core.errors import AppError
+from core.errors import AppError, Unavailable
 
 USE = "use_of_transaction"  # the execution option that holds a Use
 
@@ -22,6 +22,12 @@ class Use(StrEnum):
     READ = "read"
     WRITE = "write"
     UPGRADE = "upgrade"
+
+
+class TransactionConflict(Unavailable):
+    """The database has ended the transaction in favour of another one. The same transaction may work at once."""
+
+    code = "database_locked"
 
 
 class Listener(Protocol):

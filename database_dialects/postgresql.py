@@ -22,7 +22,7 @@ from sqlalchemy.types import BigInteger, Integer, SmallInteger, String
 
 from core.errors import AppError, StartRefused, StorageFull, Unavailable
 from database_dialects.clean_text import CleanText
-from database_dialects.dialect import USE, Listener, Use
+from database_dialects.dialect import USE, Listener, TransactionConflict, Use
 
 if TYPE_CHECKING:
     import psycopg
@@ -34,7 +34,8 @@ _POOL_TIMEOUT_S = 5
 _UPGRADE_WAIT_MS = 600_000  # of a node for the upgrade that another one makes
 
 _FULL = {"53100", "58030"}  # no space on the disk, an error of the disk
-_LOCKED = {"55P03", "57014", "40001", "40P01", "25P03"}
+_LOCKED = {"55P03", "57014", "25P03"}
+_CONFLICT = {"40001", "40P01"}  # it read rows that another transaction has changed; a deadlock
 _UNREACHABLE = {"57P01", "57P02", "57P03", "53300", "57P05"}  # it stops, crashes, starts; it has no free connection
 
 
@@ -143,6 +144,8 @@ class PostgresDialect:
         if state in _FULL:
             log.error("the database cannot write to its disk: %s", self._message_of(error))
             return StorageFull("The disk that holds the database is full; nothing was saved.")
+        if state in _CONFLICT:
+            return TransactionConflict("Another request stood in the way of this one. Send it again.")
         if state in _LOCKED:
             return Unavailable("The database was locked for too long.", code="database_locked")
         if error.connection_invalidated or state in _UNREACHABLE or state.startswith("08") or self._is_no_answer(error):

@@ -43,7 +43,7 @@ def colours_of(bits: int) -> tuple[str, ...]:
 
 
 def detail_conditions(wanted: Sequence[EventDetails]) -> list[ColumnElement[bool]]:
-    """Return the conditions that the rows of `events` must meet. No index is used for them."""
+    """Return the conditions that the rows of `events` must meet. Only a single label has an index."""
     return [condition for one in wanted for condition in _conditions(one)]
 
 
@@ -55,8 +55,8 @@ def _conditions(wanted: EventDetails) -> list[ColumnElement[bool]]:
         found.append(or_(of_kind, labelled))
     elif wanted.kinds:
         found.append(of_kind)
-    elif wanted.labels:
-        found.append(labelled)
+    elif wanted.labels:  # the index, which has only events with a label, serves one label
+        found += [EventRow.label != "", labelled]
     if wanted.colours:
         has_colour = EventLookRow.colours.bitwise_and(bits_of(wanted.colours)) != 0
         found.append(select(EventLookRow.event_id).where(EventLookRow.event_id == EventRow.id, has_colour).exists())

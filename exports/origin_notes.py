@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 _INDEXING_S = 15.0
 _LOOK_EVERY_S = 0.25
+_EXISTS = frozenset({SpanState.RECORDED, SpanState.AWAY})  # what a server away has was recorded, and is not sent
 
 
 class RangeOrigins:
@@ -74,7 +75,7 @@ class RangeOrigins:
         spans = [span for channel in found.channels for span in channel.spans]
         return replace(
             origin,
-            recorded=tuple((it.start, it.end) for it in spans if it.state is SpanState.RECORDED),
+            recorded=tuple((it.start, it.end) for it in spans if it.state in _EXISTS),
             not_recorded=tuple((it.start, it.end) for it in spans if it.state is SpanState.NOT_RECORDED),
         )
 

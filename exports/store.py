@@ -57,12 +57,18 @@ class ExportStore:
             rows = session.scalars(select(ExportRow).where(ExportRow.state.in_(states)).order_by(ExportRow.id))
             return [_job(row) for row in rows]
 
-    def expired(self, now: datetime) -> list[ExportJob]:
-        """Return the jobs of this node whose files are to be deleted. Those in a case stay."""
+    def remove_expired(self, now: datetime) -> list[int]:
+        """Remove the jobs of this node that have expired by now, except those in a case. Return their ids."""
         in_cases = select(CaseExportRow.export_id)
         wanted = self._own().where(ExportRow.expires_at <= now, ExportRow.id.not_in(in_cases))
-        with self._database.read() as session:
-            return [_job(row) for row in session.scalars(wanted)]
+        with self._database.read() as session:  # most looks find none, and should not hold up other threads that write
+            if session.scalar(wanted.limit(1)) is None:
+                return []
+        with self._database.write() as session:
+            rows = list(session.scalars(wanted))
+            for row in rows:
+                session.delete(row)
+            return [row.id for row in rows]
 
     def cancelled_with_files(self) -> list[ExportJob]:
         """Return the cancelled jobs of this node whose files it has not deleted yet: the app ended meanwhile."""
@@ -78,9 +84,12 @@ class ExportStore:
                 session.execute(made.values(node=self._node))
 
     def take_over(self, job: ExportJob) -> ExportJob:
-        """Note that this node makes the files of a job, which begins anew. Raise NotFound."""
+        """Return a job as it is stored now, which begins at this node: anew if another node has made its files.
+
+        Raise NotFound.
+        """
         if self.has(job):
-            return job
+            return self.get(job.id)
         with self._database.write() as session:
             row = _row(session, job.id)
             row.node, row.files, row.done_s, row.size_bytes = self._node, [], 0.0, 0

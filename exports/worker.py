@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -56,6 +57,7 @@ class ExportWorker:
         self._thread: threading.Thread | None = None
         self._is_stopping = False
         self._runs: dict[int, JobRun] = {}
+        self._held: set[int] = set()  # jobs that begin, or whose files are being deleted
         self._queue = WaitingJobs(self._clock)
         self._turns = Turns()
         self._apart_since_s: dict[int, float] = {}  # jobs whose cameras are here, and whose files are not
@@ -136,9 +138,11 @@ class ExportWorker:
         due = [job for job in waiting if self._may_begin(job)]
         while (job := self._choose(due)) is not None:
             due.remove(job)
-            job = self._store.take_over(job)  # without the lock, because interrupt_camera() may not wait for it
-            with self._lock:
-                self._begin(job)
+            with self._hold(job.id) as is_alone, suppress(NotFound):
+                if is_alone:
+                    job = self._store.take_over(job)  # without the lock: interrupt_camera() may not wait for it
+                    with self._lock:
+                        self._begin(job)
         with self._lock:
             now_s = self._clock.monotonic_s()
             running = [RunningJob(run.job, now_s - run.began_s) for run in self._reading_runs()]
@@ -195,17 +199,50 @@ class ExportWorker:
         self._turns.began(job)
         threading.Thread(target=self._run, args=(run,), name=f"export{job.id}", daemon=True).start()
 
-    def remove_cancelled(self, job: ExportJob) -> ExportJob:
-        """Delete the files of a cancelled job, and note it. Return the job without them."""
-        self._folders.remove(job.id)
-        return self._note(replace(job, progress=replace(job.progress, done_s=0.0, size_bytes=0), files=()))
+    @contextmanager
+    def _hold(self, export_id: int) -> Iterator[bool]:
+        """Keep other threads from the files of a job. False if it runs, or if another thread holds it."""
+        with self._lock:
+            is_alone = export_id not in self._runs and export_id not in self._held
+            if is_alone:
+                self._held.add(export_id)
+        try:
+            yield is_alone
+        finally:
+            if is_alone:
+                with self._lock:
+                    self._held.discard(export_id)
 
-    def keep_files_only(self, job: ExportJob) -> ExportJob:
-        """Delete the pieces of an ended job, and note the progress of its files alone. Return the job as it is then."""
-        self._folders.remove_ranges(job.id)
-        done_s = sum(file.length_s for file in job.files if file.is_recording)
-        size_bytes = sum(file.size_bytes for file in job.files)
-        return self._note(replace(job, progress=replace(job.progress, done_s=done_s, size_bytes=size_bytes)))
+    def clear(self, job: ExportJob) -> ExportJob:
+        """Delete the files of a cancelled job, or the pieces of an incomplete one. Return the job as it is then.
+
+        A run that has not ended yet does so at its end. A job that was queued again meanwhile keeps its files.
+        """
+        with self._hold(job.id) as is_alone:
+            cleared = self._clear(job.id) if is_alone else None
+        self._wake.set()  # a job that was queued again meanwhile waits for this
+        return cleared or job
+
+    def _clear(self, export_id: int) -> ExportJob | None:
+        """Delete files as clear() does. Return None if the job needs all of its files.
+
+        The caller holds the job, or is its run. An incomplete job keeps its files. Its next run needs no pieces: it
+        reads the missing parts again.
+        """
+        try:
+            job = self._store.get(export_id)
+        except NotFound:
+            self._folders.remove(export_id)
+            return None
+        if job.state is ExportState.CANCELLED:
+            self._folders.remove(export_id)
+            return self._note(replace(job, progress=replace(job.progress, done_s=0.0, size_bytes=0), files=()))
+        if job.is_incomplete:
+            self._folders.remove_ranges(export_id)
+            done_s = sum(file.length_s for file in job.files if file.is_recording)
+            size_bytes = sum(file.size_bytes for file in job.files)
+            return self._note(replace(job, progress=replace(job.progress, done_s=done_s, size_bytes=size_bytes)))
+        return None
 
     def _note(self, job: ExportJob) -> ExportJob:
         self._store.note_progress(job.id, job.progress, job.files)
@@ -216,12 +253,11 @@ class ExportWorker:
         if now_s - self._expired_s < _EXPIRE_EVERY_S:
             return
         self._expired_s = now_s
-        for job in self._store.expired(self._clock.now_utc()):
-            log.info("export %d has expired", job.id)
-            self._store.remove(job.id)
-            self._folders.remove(job.id)
+        for export_id in self._store.remove_expired(self._clock.now_utc()):
+            log.info("export %d has expired", export_id)
+            self._folders.remove(export_id)
         for job in self._store.cancelled_with_files():
-            self.remove_cancelled(job)
+            self.clear(job)
         self._folders.remove_others({job.id for job in self._store.jobs()})
 
     # ---- the thread of a job ---------------------------------------------------------------------
@@ -272,21 +308,16 @@ class ExportWorker:
             self._fail(job, "internal_error", "This export failed; the log has the reason.")
 
     def _clean(self, run: JobRun) -> None:
-        """Store the progress of a job that is to go on. Delete the files of one that was cancelled or deleted.
-
-        The next run of an incomplete job needs no pieces: it reads the missing parts again.
-        """
+        """Store the progress of a job that is to go on. Delete the files that an ended job does not need."""
         export_id = run.job.id
         try:
+            if self._clear(export_id) is not None:
+                return
             job = self._store.get(export_id)
-            if job.state is ExportState.CANCELLED:
-                self.remove_cancelled(job)
-            elif job.is_incomplete:
-                self.keep_files_only(job)
-            elif job.state is not ExportState.DONE and run.progress is not None:
+            if job.state is not ExportState.DONE and run.progress is not None:
                 self._store.note_progress(export_id, run.progress, job.files)
         except NotFound:
-            self._folders.remove(export_id)
+            pass
         except AppError as error:
             log.warning("the progress of export %d is not stored: %s", export_id, error.detail)
 

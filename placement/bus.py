@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.backoff import growing_wait_s
 from core.errors import AppError
-from database import Database
+from database import Database, repeated
 from tables import ChangeRow
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ class Topic(StrEnum):
     STATES = "states"
     EVENTS = "events"
     SINKS = "sinks"
+    MODELS = "models"
 
 
 class ChangeBus:
@@ -63,6 +64,7 @@ class ChangeBus:
             with self._lock:
                 self._unsent.add(topic)
 
+    @repeated
     def _send(self, topic: Topic) -> None:
         with self._database.write() as session:
             if self._database.dialect.can_notify:

@@ -18,7 +18,7 @@ from core.clock import Clock
 from core.errors import AppError
 from core.login_gate import Refusal
 from core.records import CameraStatus, Problem
-from database import Database
+from database import Database, repeated
 from placement.bus import ChangeBus, Topic
 from placement.leases import LeasePlacement
 from placement.store import now_s
@@ -147,26 +147,28 @@ class CameraStates:
                 has_owner = self._placement.node_of(camera_id) is not None
                 self._cameras.show_state(camera_id, *(shown if has_owner else _WAITING))
 
+    @repeated
     def _write(self, states: Mapping[int, _Written]) -> None:
-        with self._lock, self._database.write() as session:
-            now = session.scalars(select(now_s(self._database, self._clock))).one()
-            boxes = dict(
-                session.execute(select(CameraRow.id, CameraRow.password_box).where(CameraRow.id.in_(states))).all()
-            )
-            rows = {
-                row.camera_id: row
-                for row in session.scalars(
-                    select(CameraStateRow).where(CameraStateRow.camera_id.in_(states)).with_for_update()
+        with self._lock:
+            with self._database.write() as session:
+                now = session.scalars(select(now_s(self._database, self._clock))).one()
+                boxes = dict(
+                    session.execute(select(CameraRow.id, CameraRow.password_box).where(CameraRow.id.in_(states))).all()
                 )
-            }
-            for camera_id in sorted(states.keys() & boxes.keys()):
-                state, row = states[camera_id], rows.get(camera_id)
-                if row is None:
-                    row = CameraStateRow(camera_id=camera_id)
-                    session.add(row)
-                elif row.epoch > state.epoch:
-                    continue  # a later owner has written
-                self._fill(row, state, now, boxes[camera_id])
+                rows = {
+                    row.camera_id: row
+                    for row in session.scalars(
+                        select(CameraStateRow).where(CameraStateRow.camera_id.in_(states)).with_for_update()
+                    )
+                }
+                for camera_id in sorted(states.keys() & boxes.keys()):
+                    state, row = states[camera_id], rows.get(camera_id)
+                    if row is None:
+                        row = CameraStateRow(camera_id=camera_id)
+                        session.add(row)
+                    elif row.epoch > state.epoch:
+                        continue  # a later owner has written
+                    self._fill(row, state, now, boxes[camera_id])
             self._written.update(states)
 
     def _fill(self, row: CameraStateRow, state: _Written, now: float, box: bytes) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Float, delete, func, literal, literal_colu
 from sqlalchemy.orm import Session
 
 from core.clock import Clock
-from database import Database
+from database import Database, repeated
 from placement.records import CameraLease, Failover, NodeIdentity, NodeLease, Situation
 from tables import CameraRow, ChannelRow, NodeRow
 from tables.living_nodes import is_living
@@ -45,6 +45,7 @@ class NodeStore:
         self._database = database
         self._clock = clock
 
+    @repeated
     def join(self, node: NodeIdentity, incarnation: str, *, starts_s: float, dead: str | None = None) -> None:
         """Write the row of this node, which takes cameras after `starts_s`.
 
@@ -62,6 +63,7 @@ class NodeStore:
             row.capacity, row.version, row.lease_s = node.capacity, node.version, node.lease_s
             row.expires, row.ready_at = now + node.lease_s, now + starts_s
 
+    @repeated
     def renew(self, node: NodeIdentity, incarnation: str) -> Situation:
         """Extend the lease of this node, and return all leases. Raise NameTaken if its row is gone or another's."""
         with self._database.write() as session:
@@ -76,6 +78,7 @@ class NodeStore:
                 raise NameTaken(row.expires if row is not None else 0.0)
             return _situation(session, now)
 
+    @repeated
     def claim(self, node: NodeIdentity, incarnation: str, cameras: Collection[CameraLease]) -> dict[int, int]:
         """Become the owner of cameras that still have the owner and epoch given here.
 
@@ -108,12 +111,14 @@ class NodeStore:
             )
             return dict(claimed.all())
 
+    @repeated
     def give_back(self, node: NodeIdentity, epochs: Mapping[int, int]) -> None:
         """Make cameras free that this node has with these epochs. NEVER ones keep its name, for its return."""
         if epochs:
             with self._database.write() as session:
                 _give_back(session, node.name, epochs)
 
+    @repeated
     def leave(self, node: NodeIdentity, incarnation: str, epochs: Mapping[int, int], *, is_done: bool) -> None:
         """Give cameras back, and delete the row of this node if `is_done`. Otherwise its lease ends by itself."""
         with self._database.write() as session:
@@ -132,6 +137,7 @@ class NodeStore:
         with self._database.read() as session:
             return dict(session.execute(select(CameraRow.node, func.count()).group_by(CameraRow.node)).all())
 
+    @repeated
     def set_camera(self, camera_id: int, *, failover: Failover | None = None, site: str | None = None) -> bool:
         """Change the fields of a camera that are not None. False if there is no such camera."""
         with self._database.write() as session:
@@ -141,6 +147,7 @@ class NodeStore:
                 row.site = row.site if site is None else site or None
             return row is not None
 
+    @repeated
     def forget(self, name: str) -> bool:
         """Delete the row of a dead node, and free cameras that wait for it. False if it lives, or is unknown."""
         with self._database.write() as session:
@@ -157,6 +164,7 @@ class NodeStore:
             )
             return True
 
+    @repeated
     def set_draining(self, name: str, draining: bool) -> bool:
         """Let a node give its cameras back, or take cameras again. False if there is no such node."""
         with self._database.write() as session:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from core.archive import Origin
+from core.archive import Origin, origin_of
 from core.clock import Clock
 from core.errors import CameraUnsupported
 from core.recordings import DeviceRecording, RecordedPlace
@@ -28,6 +28,7 @@ from recordings.rows import (
     without_archived,
 )
 from recordings.server import ServerRecording, ServerRecordings, with_reasons, without_forged_tokens
+from recordings.servers import with_servers
 from recordings.store import RecordingStore
 from recordings.views import ChannelCoverage
 
@@ -164,6 +165,8 @@ class KnownRecordings:
             events = self._store.detections(camera_id, window, tokens, limit + 1) if limit else []
             spans = row_spans(row, window, index, now)
             if row.channel is not None:
+                if any(origin_of(token) is Origin.SERVER for token in tokens):
+                    spans = with_servers(spans, self._server.elsewhere(camera_id, row.channel, window, clock))
                 spans = with_reasons(spans, self._server.gaps(camera_id, row.channel, window, clock))
             found.append(channel_coverage(row, spans, events, limit, clock))
         return found

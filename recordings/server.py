@@ -10,7 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from archive_manager import ArchiveManager
-from core.archive import ArchivedStream, ArchiveGap, GapReason, Origin, RecordedQuality, StreamKey, origin_of
+from core.archive import (
+    ArchivedStream,
+    ArchiveGap,
+    FootageElsewhere,
+    GapReason,
+    Origin,
+    RecordedQuality,
+    StreamKey,
+    origin_of,
+)
 from core.recordings import SERVER_ABILITIES, DeviceRecording, RecordingTrack, ReplaySource, SpanState, TrackType
 from core.records import Credential
 from core.secrets import Secret
@@ -90,6 +99,16 @@ class ServerRecordings:
             replace(gap, start=clock.to_device_time(gap.start), end=gap.end and clock.to_device_time(gap.end))
             for gap in gaps
         ]
+
+    def elsewhere(
+        self, camera_id: int, channel: int, window: Interval, clock: DeviceClock
+    ) -> Sequence[FootageElsewhere]:
+        """Return the time of a channel that only other servers have."""
+        start, end = map(clock.to_true_time, window)
+        found = self._archive.footage_elsewhere(camera_id, channel, start, end)
+        if not clock.correction_s:
+            return found
+        return [replace(it, start=clock.to_device_time(it.start), end=clock.to_device_time(it.end)) for it in found]
 
 
 def own_source(camera_id: int, recording_token: str) -> ReplaySource:

@@ -21,6 +21,7 @@ class ChannelSpan:
     """A stretch of a channel's time. `recording_token` is set for a state of recorded or unknown: it can be played.
 
     `reason`: why the server has not recorded a stretch that neither it nor the device has recorded, if that is known.
+    `server`: the name of the other server that has the footage; None if it is on this server or on the device.
     """
 
     start: datetime
@@ -28,6 +29,7 @@ class ChannelSpan:
     state: SpanState
     recording_token: str | None = None
     reason: GapReason | None = None
+    server: str | None = None
 
     @property
     def source(self) -> Origin | None:

@@ -7,6 +7,7 @@ moved.py      finds movements: stretches with events first, then coarse to fine
 changed.py    finds lasting changes by bisection
 hits.py       key frames with a movement become results
 key_frames.py key frames of the recordings, over one replay connection of a low rank
+fetched.py    key frames that later questions of a search get without the recorder
 judge.py      the child process that decodes and compares them
 candidates.py what is known without any key frame: the index of cells, and events
 run.py        one run of one search

@@ -21,6 +21,7 @@ from onvif_manager import OnvifManager
 from pictures.inbox import KeyFrame
 from pictures.source import SHORTEST_RUN, RecordingSource
 from recording_manager import RecordingManager
+from searches.fetched import FetchedFrames
 from searches.records import Interrupted
 
 _SINGLES = 8
@@ -74,6 +75,7 @@ class KeyFrameReader:
         self._camera_id = camera_id
         self._over = threading.Event()
         self._source: RecordingSource | None = None
+        self._fetched = FetchedFrames()
         self._counted_bytes = 0  # of connections that are closed
         self._waits = 0
         self._away_since_s: float | None = None
@@ -83,9 +85,12 @@ class KeyFrameReader:
     def frames(self, recording_token: str, times: Sequence[int], step_s: int) -> Iterator[tuple[float, KeyFrame]]:
         """Yield key frames with their true times: those of a grid of times, or of single times if `step_s` is 0.
 
-        Times without a key frame are left out. Raise Interrupted, or the AppError if the recorder fails for good.
+        Times without a key frame are left out. A single time that an earlier key frame answers comes first, without the
+        recorder. Raise Interrupted, or the AppError if the recorder fails for good.
         """
-        left = list(times)
+        known = {} if step_s else {time_s: self._fetched.find(recording_token, time_s) for time_s in times}
+        yield from (found for found in known.values() if found is not None)
+        left = [time_s for time_s in times if known.get(time_s) is None]
         empty = 0
         while left:
             self.check()
@@ -98,7 +103,10 @@ class KeyFrameReader:
                     if frame is not None:
                         self.key_frames += 1
                         is_known = frame.is_confirmed
-                        yield (frame.device_s - source.correction_at(time_s) if is_known else float(time_s)), frame
+                        at_s = frame.device_s - source.correction_at(time_s) if is_known else float(time_s)
+                        if not step_s:
+                            self._fetched.add(recording_token, time_s, at_s, frame)
+                        yield at_s, frame
                         if is_known and step_s:  # its own time may be far behind the times of the grid
                             left = [item for item in left if item > time_s]
             except _PASSING as error:

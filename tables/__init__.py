@@ -5,9 +5,11 @@ A change here needs a migration in `migrations/versions`. `database.Database` op
 
 from tables.accounts import ApiTokenRow, ChoiceRow, FailedLoginRow, LoginSessionRow, UserRow, VaultRow, WallRow
 from tables.archive import (
+    ArchiveFileRow,
     BackfillBytesRow,
     BackfillRow,
     KeptRangeRow,
+    ObjectLeftoverRow,
     RecordingGapRow,
     RecordingPauseRow,
     RecordingRuleRow,
@@ -46,6 +48,7 @@ from tables.searches import SearchRow
 
 __all__ = [
     "ApiTokenRow",
+    "ArchiveFileRow",
     "BackfillBytesRow",
     "BackfillRow",
     "Base",
@@ -76,6 +79,7 @@ __all__ = [
     "NodeRow",
     "NotificationRuleRow",
     "NotificationSinkRow",
+    "ObjectLeftoverRow",
     "PresetNameRow",
     "PushKeyRow",
     "PushSubscriptionRow",

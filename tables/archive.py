@@ -1,12 +1,14 @@
-"""Tables of recording on the server: rules, pauses, kept ranges, gaps and jobs. The index of files is a database of
-its own."""
+"""Tables of recording on the server: rules, pauses, kept ranges, gaps and jobs.
+
+The index of a node's files is a database of its own; `archive_files` tells the other nodes of them.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tables.base import Base, Json, UtcDateTime
@@ -129,3 +131,47 @@ class BackfillBytesRow(Base):
 
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
+
+
+class ArchiveFileRow(Base):
+    """An archive file of one of several nodes, as core.recording_storage.StoredFile. Its node writes the row.
+
+    There is no foreign key: the row of a removed camera stays until its node has deleted the file and the object.
+    """
+
+    __tablename__ = "archive_files"
+    __table_args__ = (
+        UniqueConstraint(
+            "node", "volume", "camera_id", "channel", "quality", "start_ms", "suffix", name="uq_archive_files_file"
+        ),
+        Index("ix_archive_files_stream", "camera_id", "channel", "quality", "start_ms"),
+        Index("ix_archive_files_object", "node", "object_key", "start_ms"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    node: Mapped[str] = mapped_column(String(64))
+    camera_id: Mapped[int] = mapped_column(Integer)
+    channel: Mapped[int] = mapped_column(Integer)
+    quality: Mapped[str] = mapped_column(String(8))
+    start_ms: Mapped[int] = mapped_column(BigInteger)
+    end_ms: Mapped[int] = mapped_column(BigInteger)
+    suffix: Mapped[int] = mapped_column(Integer, default=0)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    volume: Mapped[str] = mapped_column(String(36))
+    stretch_id: Mapped[int] = mapped_column(BigInteger)
+    epoch: Mapped[int] = mapped_column(Integer, default=0)
+    is_sealed: Mapped[bool] = mapped_column(Boolean)
+    is_on_disk: Mapped[bool] = mapped_column(Boolean, default=True)
+    object_key: Mapped[str | None] = mapped_column(String(512))
+
+
+class ObjectLeftoverRow(Base):
+    """An object in the object storage that no row of `archive_files` names: its upload by `node` goes on or was
+    interrupted, or its file was deleted. `is_deleting`: the object is being deleted, so no upload may end with it."""
+
+    __tablename__ = "object_leftovers"
+
+    object_key: Mapped[str] = mapped_column(String(512), primary_key=True)
+    node: Mapped[str] = mapped_column(String(64))
+    is_deleting: Mapped[bool] = mapped_column(Boolean, default=False)

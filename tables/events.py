@@ -54,6 +54,15 @@ class EventRow(Base):
             postgresql_where=text("zone != ''"),
         ),
         Index(
+            "ix_events_label",
+            "camera_id",
+            "channel",
+            text("lower(label)"),
+            "start_ms",
+            sqlite_where=text("label != ''"),
+            postgresql_where=text("label != ''"),
+        ),
+        Index(
             "ix_events_open", "camera_id", sqlite_where=text("end_ms IS NULL"), postgresql_where=text("end_ms IS NULL")
         ),
         {"sqlite_autoincrement": True},

@@ -17,9 +17,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -77,10 +77,13 @@ def start_nginx(program: str, folder: Path, configuration: str) -> subprocess.Po
 class Cluster:
     """The database, pretend recorders, three nodes, and the front door. `stop()` ends them in reverse order."""
 
-    def __init__(self, folder: Path, *, recorders: int) -> None:
+    def __init__(self, folder: Path, *, recorders: int, options: Sequence[str] = ("--channels", "4")) -> None:
+        """`options`: of each recorder."""
         self._folder = folder
         self._recorder_count = recorders
-        self._recorders: list[Recorder] = []
+        self._options = options
+        self._recorders: dict[int, Recorder] = {}
+        self._server: PostgresServer | None = None
         self._database_url = ""
         self._nginx = ""
         self._stack = ExitStack()
@@ -91,12 +94,27 @@ class Cluster:
     def start(self, is_over: threading.Event) -> None:
         """Start everything, unless `is_over` is set meanwhile. Raise ClusterMissing if a program is not installed."""
         self._nginx = nginx_program()
-        steps: list[Callable[[], None]] = [self._start_database, self._start_recorders]
-        steps += [partial(self._start_node, name) for name in NAMES]
-        for step in (*steps, self._start_front_door, self._add_cameras):
+        steps = (self._start_database, self._start_programs, self._start_front_door, self._add_cameras)
+        for step in steps:
             if is_over.is_set():
                 return
             step()
+
+    @property
+    def server(self) -> PostgresServer:
+        """Return the database's server. Raise RuntimeError before start()."""
+        if self._server is None:
+            raise RuntimeError("the cluster was not started")
+        return self._server
+
+    def settings_of(self, name: str) -> dict[str, str]:
+        """Return the settings of a node, beside those of its folders and port."""
+        return {
+            "NODE_NAME": name,
+            "DATABASE_URL": self._database_url,
+            "SECRET_KEY_FILE": str(self._folder / "secret.key"),
+            "TRUSTED_PROXIES": "127.0.0.1",
+        }
 
     def log_in(self) -> requests.Session:
         """Return a login of the account, at the front door."""
@@ -120,11 +138,11 @@ class Cluster:
     def _start_database(self) -> None:
         """Start PostgreSQL, and add the first account: without one, only requests that pass no proxy are allowed."""
         try:
-            server = PostgresServer.made()
+            self._server = PostgresServer.made()
         except PostgresMissing as missing:
             raise ClusterMissing(str(missing)) from missing
-        self._stack.callback(server.remove)
-        self._database_url = server.copy("cluster")
+        self._stack.callback(self._server.remove)
+        self._database_url = self._server.copy("cluster")
         database = Database(self._database_url)
         settings = Settings(data_dir=self._folder / "accounts")
         settings.data_dir.mkdir()
@@ -136,25 +154,27 @@ class Cluster:
             accounts.stop()
             database.close()
 
-    def _start_recorders(self) -> None:
-        for number in range(1, self._recorder_count + 1):
-            recorder = running_recorder("--channels", "4", "--seed", str(number))
-            self._recorders.append(self._stack.enter_context(recorder))
+    def _start_programs(self) -> None:
+        """Start recorders and nodes together. Each of them needs a second of a core before it answers.
 
-    def _start_node(self, name: str) -> None:
-        folder = self._folder / name
-        folder.mkdir()
-        node = App(
-            folder,
-            is_chosen=False,
-            NODE_NAME=name,
-            DATABASE_URL=self._database_url,
-            SECRET_KEY_FILE=str(self._folder / "secret.key"),
-            TRUSTED_PROXIES="127.0.0.1",
-        )
-        self._stack.callback(node.stop)
-        node.start()
-        self.nodes[name] = node
+        A recorder dies with the thread that has started it, so the threads stay until stop().
+        """
+        pool = ThreadPoolExecutor(len(NAMES) + self._recorder_count)
+        self._stack.callback(pool.shutdown)
+        recorders = self._stack.enter_context(ExitStack())
+        for name in NAMES:
+            folder = self._folder / name
+            folder.mkdir()
+            self.nodes[name] = App(folder, is_chosen=False, **self.settings_of(name))
+            self._stack.callback(self.nodes[name].stop)
+
+        def start_recorder(number: int) -> None:
+            self._recorders[number] = recorders.enter_context(running_recorder("--seed", str(number), *self._options))
+
+        starts = [pool.submit(node.start) for node in self.nodes.values()]
+        starts += [pool.submit(start_recorder, number) for number in range(1, self._recorder_count + 1)]
+        for start in wait(starts).done:
+            start.result()
 
     def _start_front_door(self) -> None:
         folder = self._folder / "nginx"
@@ -175,7 +195,7 @@ class Cluster:
 
     def _add_cameras(self) -> None:
         session = self.log_in()
-        for number, recorder in enumerate(self._recorders, 1):
+        for number, recorder in sorted(self._recorders.items()):
             body = {"host": "127.0.0.1", "port": recorder.onvif_port, "username": "admin", "password": PASSWORD}
             answer = session.post(
                 f"{self.url}/api/cameras?wait=0", json={**body, "name": f"Recorder {number}"}, timeout=_REQUEST_S

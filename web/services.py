@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 
 from account_manager import AccountManager
 from archive_manager import ArchiveManager
 from backfill_manager import BackfillManager
+from core.node_link import NodeLink
 from core.placement import Placement
 from core.settings import Settings
 from event_manager import EventManager
@@ -30,7 +31,11 @@ from walls.walls import WallManager
 from web.downloads import Downloads
 from web.live.sockets import Sockets
 from web.login_viewers import LoginViewers
+from web.other_nodes import OtherNodes
 from web.request_limit import RequestLimit
+
+if TYPE_CHECKING:
+    from object_storage_manager import ObjectStorageManager
 
 EXTENSION = "web.services"
 
@@ -57,6 +62,8 @@ class Managers:
     notifications: NotificationManager
     searches: SearchManager
     placement: Placement
+    node_link: NodeLink
+    object_storage: ObjectStorageManager | None = None
 
 
 class Services:
@@ -88,6 +95,9 @@ class Services:
         self.notifications = managers.notifications
         self.searches = managers.searches
         self.placement = managers.placement
+        self.node_link = managers.node_link
+        self.other_nodes = OtherNodes(self.placement, self.node_link)
+        self.object_storage = managers.object_storage
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")

@@ -6,13 +6,13 @@ after the other by their heads.
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from media.archive.byte_source import ByteSource, DiskBytes
 from media.archive.fragment_boxes import (
     PRFT_BYTES,
     FragmentHead,
@@ -51,8 +51,8 @@ class ArchiveFile:
     For the threads of one reader at a time. Raises ArchiveFileError and OSError.
     """
 
-    def __init__(self, descriptor: int, good_bytes: int | None) -> None:
-        self._descriptor = descriptor
+    def __init__(self, source: ByteSource, good_bytes: int | None = None) -> None:
+        self._source = source
         self._limit_bytes = good_bytes
         self._fragments: list[Fragment] = []
         self._starts_ms: list[int] = []
@@ -63,17 +63,19 @@ class ArchiveFile:
     @classmethod
     def open(cls, path: Path, good_bytes: int | None = None) -> Self:
         """Open a file. Raises ArchiveFileError if it has no readable description, OSError if it cannot be opened."""
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return cls.of_source(DiskBytes(path), good_bytes)
+
+    @classmethod
+    def of_source(cls, source: ByteSource, good_bytes: int | None = None) -> Self:
+        """Return the file with these bytes. Raises ArchiveFileError or the source's error, after closing the source."""
         try:
-            return cls(descriptor, good_bytes)
+            return cls(source, good_bytes)
         except BaseException:
-            os.close(descriptor)
+            source.close()
             raise
 
     def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        self._source.close()
 
     def __enter__(self) -> Self:
         return self
@@ -251,14 +253,14 @@ class ArchiveFile:
             raise ArchiveFileError("the head of a fragment is damaged") from error
 
     def _size(self) -> int:
-        size = os.fstat(self._descriptor).st_size
+        size = self._source.size()
         return size if self._limit_bytes is None else min(size, self._limit_bytes)
 
     def read_bytes(self, place: int, length: int) -> bytes:
         """Return the bytes from `place` on; fewer than `length` at the end of the file or of its good bytes."""
         if self._limit_bytes is not None:
             length = min(length, self._limit_bytes - place)
-        return os.pread(self._descriptor, length, place) if length > 0 else b""
+        return self._source.read(place, length) if length > 0 else b""
 
 
 def fragment_of(head: FragmentHead, place: int) -> Fragment:

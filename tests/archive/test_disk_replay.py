@@ -15,6 +15,7 @@ import pytest
 from archive.disk_reads import DiskReads
 from archive.disk_replay import DiskReplayConnection
 from archive.index import ArchiveIndex
+from archive.local_files import LocalFiles
 from archive.open_files import OpenFiles
 from archive.stream_reader import StreamReader
 from archive.volume import MARKER
@@ -55,7 +56,7 @@ class Player:
         self.opened: list[DiskReplayConnection] = []
 
     def connect(self, stream: StreamKey = MAIN) -> DiskReplayConnection:
-        reader = StreamReader(self.index, stream, self.open_files, self.reads)
+        reader = StreamReader(LocalFiles(self.index, self.open_files, self.reads), stream)
         self.opened.append(DiskReplayConnection(reader, SystemClock()))
         return self.opened[-1]
 

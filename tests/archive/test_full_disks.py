@@ -12,6 +12,7 @@ from archive import volume as volume_module
 from archive.disk_reads import DiskReads
 from archive.inflow import Inflow
 from archive.kept import KeptRanges
+from archive.local_files import LocalFiles
 from archive.open_files import OpenFiles
 from archive.records import FileState, VolumeState
 from archive.retention import Retention, RetentionParts
@@ -150,7 +151,7 @@ def test_a_file_that_a_viewer_plays_outlives_its_time_by_a_minute(one: RecordedD
     one.recording.flush()
     first, *others = (file for file in one.recording.files() if file.state is FileState.CLOSED)
     assert others
-    reader = StreamReader(one.recording.index, STREAM, one.open_files, DiskReads())
+    reader = StreamReader(LocalFiles(one.recording.index, one.open_files, DiskReads()), STREAM)
     next(reader.fragments_from(first.start_ms))
     one.rules.set_rule(1, 3, RecordingRule(mode=RecordingMode.CONTINUOUS, keep_days=1e-6))
     assert one.retention.run_pass() == len(others)

@@ -26,6 +26,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("leave_page")]
 MOST_BEHIND_S = {"firefox": 0.4, "webkit": 0.6}  # far enough for each engine's own decoder and display
 _REPLAYING = "document.querySelector('#player [data-part=stage]')?.dataset.phase === 'playing'"
 SOUND_CHANNEL = 5
+FRAME_S = 0.2  # of the pretend recorder's small profile
+MARKS = """[...document.querySelectorAll('#mark-in-time, #mark-out-time')].map(
+  (input) => input.value && new Date(input.value).getTime() / 1000)"""
 # The page's requests reach the server so late that the browser has forgotten the user's click, which it does after 5 s.
 _SLOW_LINK = """(() => {
   const send = WebSocket.prototype.send;
@@ -136,6 +139,38 @@ def test_a_click_on_the_timeline_plays_that_time(
         return shown_s is not None and -30 < shown_s - wanted_s < 30 + time.monotonic() - since_s
 
     until(shows_it, what="the clicked time")
+
+
+def test_marks_are_at_the_frame_on_screen(page: EnginePage, app: App, camera_id: int) -> None:
+    open_recording(page, app, camera_id)
+    until(lambda: page.evaluate("document.querySelector('#mark-in:not([disabled])') !== null"), what="the marks")
+    page.press("k")
+    until(lambda: page.evaluate("document.querySelector('#player [data-phase=paused]') !== null"), what="the pause")
+    start_s = standing_s(page)
+    page.press("[")
+    assert page.evaluate(MARKS)[0] == pytest.approx(start_s, abs=0.0015)
+    page.press(".")
+    until(lambda: standing_s(page) > start_s, what="the next frame")
+    end_s = standing_s(page)
+    page.press("]")
+    assert page.evaluate(MARKS) == [pytest.approx(at_s, abs=0.0015) for at_s in (start_s, end_s + FRAME_S)]
+    page.press("k")
+    until(lambda: page.evaluate(f"({BURNT})('player')") > end_s + 3, what="playing on")
+    before_s, marked_s, after_s = page.evaluate(MARK_AMID_PLAYING)
+    assert before_s - FRAME_S <= marked_s <= after_s + 2 * FRAME_S
+
+
+def standing_s(page: EnginePage) -> float:
+    """Return the time burnt into the frame, once it stands still."""
+    found: float = settled(lambda: page.evaluate(f"({BURNT})('player')"), 0.6)
+    return found
+
+
+MARK_AMID_PLAYING = f"""(() => {{
+  const before = ({BURNT})('player');
+  document.querySelector('#mark-out').click();
+  return [before, {MARKS}[1], ({BURNT})('player')];
+}})()"""
 
 
 def test_a_picture_of_the_strip_plays(page: EnginePage, app: App, recorder: Recorder, camera_id: int) -> None:

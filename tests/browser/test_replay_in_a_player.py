@@ -112,6 +112,7 @@ def playing(tmp_path: Path) -> Iterator[Playing]:
         web_push=cast(Any, None),
         searches=cast(Any, None),
         placement=Alone(),
+        node_link=cast(Any, None),
     )
     web = build_web(Services(settings, managers, is_ready=lambda: True))
     server = make_server("127.0.0.1", 0, web, threaded=True)

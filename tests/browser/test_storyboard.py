@@ -49,7 +49,10 @@ def test_a_click_on_a_picture_of_the_strip_plays_it(app: App, camera_id: int, re
     open_hour(page, app, camera_id, recorder)
     page.wait_for_selector(SHOWN)
     until_on(page, lambda: page.locator(SHOWN).count() == page.locator(STRIP).count())
-    assert {step_s for _, _, step_s in thumbnails.listed} <= {600, 3600}
+    # The calendar may request shorter steps: during indexing, it may know only some minutes of a day.
+    assert 600 in {step_s for _, _, step_s in thumbnails.listed}
+    times = page.evaluate(f"[...document.querySelectorAll('{STRIP}')].map((button) => Number(button.dataset.at))")
+    assert [at_ms for at_ms in times if at_ms % 600_000] == []
     third = page.locator(STRIP).nth(2)
     at = datetime.fromtimestamp(int(third.get_attribute("data-at") or "0") / 1000, UTC)
     expect(third).to_have_attribute("aria-label", f"{at.day} {at:%B, %H:%M:%S}, play")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from sqlalchemy import delete
 
 from cameras.records import CameraChange, CameraDraft
 from core.errors import Conflict, InvalidRequest, Unavailable
@@ -19,8 +20,11 @@ from core.records import CameraStatus
 from core.settings import ROOT
 from media.child_shim import ANY, ChildLimits
 from media.process import Spawner, SupervisedProcess
+from tables import CameraRow
 from tests.cameras.doubles import CameraHarness
 from tests.patience import LIMIT_S, until
+from tests.placement.fake import FakePlacement
+from tests.prepared_database import prepared_database
 
 pytestmark = pytest.mark.programs
 
@@ -144,6 +148,63 @@ def test_a_second_pretend_recorder_is_refused(harness: CameraHarness, spawner: P
         assert (refused.value.code, refused.value.existing_id) == ("already_added", first.id)
         until(lambda: manager.get_camera(1).port is not None)
         assert len(spawner.started) == 1
+
+
+def test_of_several_nodes_the_owner_runs_the_pretend_recorder(harness: CameraHarness, spawner: ProgramSpawner) -> None:
+    placement = FakePlacement()
+    manager = harness.make()
+    manager.use_placement(placement)
+    manager.start()
+    try:
+        camera_id = manager.add_pretend_recorder().id
+        assert spawner.started == []
+        for number in (1, 2):
+            placement.give(camera_id)
+            until(lambda: len(spawner.started) == number, what="a recorder of the owner")  # noqa: B023
+            until(lambda: manager.get_camera(camera_id).port == 9000 + number)  # noqa: B023
+            placement.take(camera_id)
+            assert not any(is_alive(one["pid"]) for one in spawner.started)
+            assert manager.get_camera(camera_id).error is None
+    finally:
+        manager.stop()
+
+
+def test_a_second_node_does_not_add_a_pretend_recorder_of_its_own(
+    harness: CameraHarness, spawner: ProgramSpawner
+) -> None:
+    """Two nodes that start together do not know each other's cameras yet."""
+    first, second = harness.make(), harness.make()
+    for manager in (first, second):
+        manager.use_placement(FakePlacement())
+        manager.start()
+    try:
+        camera_id = first.add_pretend_recorder().id
+        with pytest.raises(Conflict) as refused:
+            second.add_pretend_recorder()
+        assert (refused.value.code, refused.value.existing_id) == ("already_added", camera_id)
+    finally:
+        for manager in (first, second):
+            manager.stop()
+
+
+def test_a_pretend_recorder_that_another_node_deleted_ends(harness: CameraHarness, spawner: ProgramSpawner) -> None:
+    placement = FakePlacement(owns_new=True)
+    manager = harness.make()
+    manager.use_placement(placement)
+    manager.start()
+    try:
+        camera_id = manager.add_pretend_recorder().id
+        until(lambda: manager.get_camera(camera_id).port is not None)
+        database = prepared_database(harness.settings.database_file)
+        database.open()
+        with database.write() as session:
+            session.execute(delete(CameraRow))
+        database.close()
+        manager.read_again()
+        placement.take(camera_id, None)
+        assert not is_alive(spawner.started[0]["pid"])
+    finally:
+        manager.stop()
 
 
 @pytest.mark.slow

@@ -81,6 +81,9 @@ def test_only_the_owner_can_read_the_folder_and_its_files(harness: CameraHarness
         os.umask(before)
 
 
+# SQLAlchemy cannot read such an index of SQLite; tests/events/test_log_plans.py shows that it is there.
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index ix_events_label")
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index 'ix_events_label'")
 def test_the_migrations_create_the_declared_schema(file: Path, database: Database) -> None:
     database.open()
     engine = create_engine(f"sqlite:///{file}")

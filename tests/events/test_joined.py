@@ -6,11 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from core.events import EventKind, EventSource, LoggedEvent, Severity
-from database import Database
+from database import MIGRATIONS, Database, _scripts_in
 from events.log import EventLog
 from events.log_query import EventQuery
+from tables import EventDayRow, EventRow
 from tests.events.logged import NOON, event
 from tests.hand_clock import HandClock
 
@@ -149,3 +151,23 @@ def test_deleted_motion_leaves_the_numbers_of_its_day_right(log: EventLog) -> No
 def test_a_storm_of_events_is_joined_in_one_question_a_channel(log: EventLog) -> None:
     add(log, *(event(at_s=number / 100) for number in range(500)), *(event(PERSON, at_s=5) for _ in range(200)))
     assert set(kinds(log)) == {"person"}
+
+
+def test_an_upgrade_joins_the_events_of_before(log: EventLog, database: Database) -> None:
+    add(
+        log,
+        *(event(at_s=at_s) for at_s in (0, 86_400, 86_430)),
+        *(event(PERSON, at_s=at_s) for at_s in (4, 86_398, 86_403)),
+        event(severity=Severity.ALERT, channel=2),
+        event(EventKind.ANIMAL, severity=Severity.NOTICE, channel=2),
+    )
+    wanted, expected = EventQuery(joins=True), (kinds(log), counts(log))
+    with database.write() as session:
+        session.execute(update(EventRow).values(is_joined=False))
+        session.execute(update(EventDayRow).values(joined=0, joined_alerts=0))
+    assert len(kinds(log, wanted)) == 8
+    migration = _scripts_in(MIGRATIONS).get_revision("0028").module
+    for _ in range(2):  # what is joined already counts once
+        with database.write() as session:
+            migration.join_earlier_events(session.connection())
+        assert (kinds(log, wanted), counts(log, wanted)) == expected

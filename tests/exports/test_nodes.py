@@ -69,9 +69,11 @@ def test_a_node_deletes_only_its_own_files(database: Database) -> None:
     for job, state in ((done, ExportState.DONE), (cancelled, ExportState.CANCELLED)):
         first.move(job.id, state, of=(ExportState.QUEUED,), now=NOW, expires_at=NOW)
     later = NOW + timedelta(seconds=1)
-    assert second.expired(later) == second.cancelled_with_files() == []
-    assert [job.id for job in first.expired(later)] == [done.id, cancelled.id]
+    assert second.remove_expired(later) == []
+    assert second.cancelled_with_files() == []
     assert [job.id for job in first.cancelled_with_files()] == [cancelled.id]
+    assert first.remove_expired(later) == [done.id, cancelled.id]
+    assert first.jobs() == []
 
 
 def test_a_single_process_that_becomes_a_node_keeps_its_jobs(database: Database) -> None:
@@ -88,7 +90,7 @@ def test_a_single_process_goes_on_with_the_jobs_of_any_node(database: Database) 
     store.move(
         job.id, ExportState.DONE, of=(ExportState.QUEUED,), now=NOW, expires_at=NOW, problem=Problem("incomplete", "")
     )
-    assert [one.id for one in store.expired(NOW + timedelta(seconds=1))] == [job.id]
+    assert store.remove_expired(NOW + timedelta(seconds=1)) == [job.id]
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ import pytest
 
 from core.access import LOCAL
 from core.errors import CameraUnreachable, LimitReached, NotFound, StorageFull
+from exports.folders import ExportFolders
 from exports.formats.copies import CopyFailed, CopyMaker
-from exports.records import ExportFile, ExportRange, ExportState, FileKind, WorkingCopy
+from exports.records import ExportFile, ExportJob, ExportRange, ExportState, FileKind, WorkingCopy
+from exports.store import ExportStore
 from exports.stretches import missing_stretches
 from tests.exports.exporting import Exporting, Make, decodable_recorder, draft, moment, recorder_of
 from tests.patience import promised, until
@@ -224,3 +226,97 @@ def test_what_the_recorder_lists_is_noted_after_a_restart(make: Make, tmp_path: 
     again = make(exporting.recorder, tmp_path / "same")
     assert again.done(job.id).origins[0].not_recorded == job.origins[0].not_recorded
     assert len(exporting.recorder.plays) == plays
+
+
+def finished_after_looks(exporting: Exporting, export_id: int, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Let the worker look at its queue until the job is done, or ten times. Return True if the job is done."""
+    looks: list[int] = []
+    waiting = ExportStore.waiting
+
+    def look(store: ExportStore) -> list[ExportJob]:
+        looks.append(1)
+        return waiting(store)
+
+    monkeypatch.setattr(ExportStore, "waiting", look)
+
+    def is_over() -> bool:
+        exporting.manager._worker.wake()
+        return exporting.job(export_id).state is ExportState.DONE or len(looks) > 10
+
+    until(is_over)
+    return exporting.job(export_id).state is ExportState.DONE
+
+
+@pytest.mark.slow
+def test_a_retry_keeps_its_files_while_a_cancel_still_deletes(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = recorder_of([(0, 600)], holds_at=100)
+    exporting = make(recorder)
+    export_id = exporting.add(0, 60)
+    exporting.until_held()
+    exporting.manager.pause(LOCAL, export_id)
+    recorder.holds_at = 10**9
+    delete, done_early = ExportFolders.remove, []
+
+    def delete_late(folders: ExportFolders, deleted_id: int) -> None:
+        monkeypatch.setattr(ExportFolders, "remove", delete)
+        until(lambda: exporting.job(export_id).state is ExportState.CANCELLED)
+        exporting.manager.retry(LOCAL, export_id)
+        done_early.append(finished_after_looks(exporting, export_id, monkeypatch))
+        delete(folders, deleted_id)
+
+    monkeypatch.setattr(ExportFolders, "remove", delete_late)
+    exporting.manager.cancel(LOCAL, export_id)
+    until(lambda: bool(done_early))
+    job = exporting.done(export_id)
+    assert exporting.path(job.id).stat().st_size == job.files[0].size_bytes
+    assert done_early == [False]
+
+
+@pytest.mark.slow
+def test_a_retry_keeps_its_pieces_while_a_cancel_still_deletes(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = recorder_of([(0, 100), (160, 600)])
+    exporting = make(recorder)
+    export_id = incomplete(exporting, 10, 300)
+    recorder.spans[:] = recorder_of([(0, 600)]).spans
+    recorder.holds_at = sum(line.sent for line in recorder.lines) + 100
+    exporting.manager.retry(LOCAL, export_id)
+    exporting.until_held()
+    exporting.manager.pause(LOCAL, export_id)
+    recorder.holds_at = 10**9
+    delete, done_early = ExportFolders.remove_ranges, []
+
+    def delete_late(folders: ExportFolders, deleted_id: int) -> None:
+        monkeypatch.setattr(ExportFolders, "remove_ranges", delete)
+        until(lambda: exporting.job(export_id).is_incomplete)
+        exporting.manager.retry(LOCAL, export_id)
+        done_early.append(finished_after_looks(exporting, export_id, monkeypatch))
+        delete(folders, deleted_id)
+
+    monkeypatch.setattr(ExportFolders, "remove_ranges", delete_late)
+    exporting.manager.cancel(LOCAL, export_id)
+    until(lambda: bool(done_early))
+    assert exporting.done(export_id).problem is None
+    assert done_early == [False]
+
+
+def test_a_retry_knows_that_its_files_are_deleted(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker has read the job before a cancel deletes the files, and begins it after the retry."""
+    exporting = make(recorder_of([(0, 600)]))
+    export_id = exporting.done(exporting.add(0, 60)).id
+    exporting.manager._store.move(export_id, ExportState.PAUSED, of=(ExportState.DONE,), now=moment(0))
+    waiting = ExportStore.waiting
+    retries: list[int] = []
+
+    def read_early(store: ExportStore) -> list[ExportJob]:
+        found = waiting(store)
+        if found and not retries:
+            exporting.manager.cancel(LOCAL, export_id)
+            exporting.manager.retry(LOCAL, export_id)
+            retries.append(export_id)
+        return found
+
+    monkeypatch.setattr(ExportStore, "waiting", read_early)
+    exporting.manager.resume(LOCAL, export_id)
+    until(lambda: bool(retries))
+    job = exporting.done(export_id)
+    assert exporting.path(job.id).stat().st_size == job.files[0].size_bytes

@@ -111,6 +111,7 @@ test('ranges and the calendar use the days of the recorder’s clock', () => {
         recording_token: 'R',
         source: 'device',
         reason: null,
+        server: null,
       },
     ],
   });

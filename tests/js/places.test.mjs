@@ -28,6 +28,7 @@ function covered(spans) {
       recording_token: token ?? null,
       source: null,
       reason: null,
+      server: null,
     })),
   };
 }
@@ -71,11 +72,11 @@ test('a span that is not indexed must be asked for', () => {
     [5, 6, 'not_recorded'],
   ]);
   const outcome = (/** @type {number} */ hours) => placeAt(one, NOON + hours * HOUR, NOW);
-  assert.deepEqual(outcome(0.5), { outcome: 'plays', atMs: NOON + 0.5 * HOUR });
-  assert.deepEqual(outcome(2.5), { outcome: 'ask', atMs: NOON + 2.5 * HOUR });
-  assert.deepEqual(outcome(1.5), { outcome: 'ask', atMs: NOON + 2 * HOUR }, 'the span after a gap may be recorded');
-  assert.deepEqual(outcome(4.5), { outcome: 'plays', atMs: NOON + 4.5 * HOUR });
-  assert.deepEqual(outcome(9), { outcome: 'ask', atMs: NOON + 9 * HOUR }, 'a moment that was never loaded');
+  assert.deepEqual(outcome(0.5), { outcome: 'plays', atMs: NOON + 0.5 * HOUR, away: null });
+  assert.deepEqual(outcome(2.5), { outcome: 'ask', atMs: NOON + 2.5 * HOUR, away: null });
+  assert.deepEqual(outcome(1.5), { outcome: 'ask', atMs: NOON + 2 * HOUR, away: null }, 'the span after a gap may be recorded');
+  assert.deepEqual(outcome(4.5), { outcome: 'plays', atMs: NOON + 4.5 * HOUR, away: null });
+  assert.deepEqual(outcome(9), { outcome: 'ask', atMs: NOON + 9 * HOUR, away: null }, 'a moment that was never loaded');
 });
 
 test('a gap leads to the next recorded span, or to nothing', () => {
@@ -88,7 +89,7 @@ test('a gap leads to the next recorded span, or to nothing', () => {
       NOON,
       NOW,
     ),
-    { outcome: 'later', atMs: NOON + HOUR },
+    { outcome: 'later', atMs: NOON + HOUR, away: null },
   );
   assert.deepEqual(
     placeAt(
@@ -99,13 +100,17 @@ test('a gap leads to the next recorded span, or to nothing', () => {
       NOON,
       NOW,
     ),
-    { outcome: 'nothing', atMs: NOON },
+    { outcome: 'nothing', atMs: NOON, away: null },
   );
   const end = row([
     [0, 23.999, 'recorded', 'R'],
     [23.999, 25, 'not_asked'],
   ]);
-  assert.deepEqual(placeAt(end, NOW - 1000, NOW), { outcome: 'plays', atMs: NOW - 1000 }, 'the last minutes are tried, not asked for');
+  assert.deepEqual(
+    placeAt(end, NOW - 1000, NOW),
+    { outcome: 'plays', atMs: NOW - 1000, away: null },
+    'the last minutes are tried, not asked for',
+  );
 });
 
 test('a place is requested until the recorder is indexed there', async () => {
@@ -115,7 +120,7 @@ test('a place is requested until the recorder is indexed there', async () => {
     { spans: [[-1, 24, 'recorded', 'old']] },
   ]);
   const found = await settled(finder(api).find(row([]), NOON, signal));
-  assert.deepEqual(found, { outcome: 'plays', atMs: NOON, recordingToken: 'old' });
+  assert.deepEqual(found, { outcome: 'plays', atMs: NOON, recordingToken: 'old', away: null });
   assert.equal(api.asked, 3);
 });
 
@@ -125,6 +130,7 @@ test('a recorder that is slow or not indexed leaves a place unknown', async () =
     outcome: 'unknown',
     atMs: NOON,
     recordingToken: 'newest',
+    away: null,
   });
   assert.equal(stopped.asked, 1);
   const slow = server([{ spans: [[-1, 24, 'not_asked']], busy: true }]);
@@ -151,7 +157,7 @@ test('the search goes on after a gap', async () => {
       signal,
     ),
   );
-  assert.deepEqual(found, { outcome: 'later', atMs: NOON + 2 * HOUR, recordingToken: 'R2' });
+  assert.deepEqual(found, { outcome: 'later', atMs: NOON + 2 * HOUR, recordingToken: 'R2', away: null });
 });
 
 test('an aborted search sends no further request', async () => {

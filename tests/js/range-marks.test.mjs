@@ -23,7 +23,7 @@ const NOW_MS = Date.parse('2026-11-29T12:00:00Z');
 
 /** @param {Partial<Row>} [more] @returns {Row} */
 function row(more = {}) {
-  const recorded = { state: /** @type {const} */ ('recorded'), recordingToken: 'R1', source: null, reason: null };
+  const recorded = { state: /** @type {const} */ ('recorded'), recordingToken: 'R1', source: null, reason: null, server: null };
   const spans = [{ startMs: NOW_MS - 3_600_000, endMs: NOW_MS, ...recorded }];
   return { channel: 1, name: 'Gate', recordingToken: 'R1', spans, events: [], completeUntilMs: null, ...more };
 }
@@ -125,7 +125,9 @@ test('without an event the range is the recorded span, a day at most', () => {
   const whole = { kind: 'recording', span: { startMs: NOW_MS - 3_600_000, endMs: NOW_MS } };
   assert.deepEqual(rangeAround(row(), NOW_MS - 1000, NOW_MS), whole);
   const startMs = NOW_MS - 5 * LONGEST_MS;
-  const long = row({ spans: [{ startMs, endMs: NOW_MS, state: 'recorded', recordingToken: 'R1', source: null, reason: null }] });
+  const long = row({
+    spans: [{ startMs, endMs: NOW_MS, state: 'recorded', recordingToken: 'R1', source: null, reason: null, server: null }],
+  });
   const at = startMs + LONGEST_MS;
   assert.deepEqual(rangeAround(long, at, NOW_MS)?.span, { startMs: at, endMs: at + LONGEST_MS });
   const late = rangeAround(long, NOW_MS - 1000, NOW_MS)?.span;

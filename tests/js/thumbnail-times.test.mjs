@@ -31,7 +31,15 @@ function row(...spans) {
     recordingToken: 'R1',
     events: [],
     completeUntilMs: null,
-    spans: spans.map(([startMs, endMs, state]) => ({ startMs, endMs, state, recordingToken: null, source: null, reason: null })),
+    spans: spans.map(([startMs, endMs, state]) => ({
+      startMs,
+      endMs,
+      state,
+      recordingToken: null,
+      source: null,
+      reason: null,
+      server: null,
+    })),
   };
 }
 

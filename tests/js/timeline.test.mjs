@@ -1,7 +1,18 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { daysOf, dayKey, adjacentEvent, hasServerSpans, linesOf, rowOf, spanAt, spanText, tokenAt } from '../../static/js/lib/coverage.js';
+import {
+  daysOf,
+  dayKey,
+  adjacentEvent,
+  hasServerSpans,
+  linesOf,
+  placeAt,
+  rowOf,
+  spanAt,
+  spanText,
+  tokenAt,
+} from '../../static/js/lib/coverage.js';
 import { dayOf, inputValue, rangeOf, wallOfInput, weeksOf } from '../../static/js/lib/ranges.js';
 import { LOCAL_CLOCK, deviceClock } from '../../static/js/lib/display-clock.js';
 import { readRecordingsState, writeRecordingsState } from '../../static/js/lib/recordings-state.js';
@@ -105,6 +116,7 @@ function row(spans, motion = []) {
       recording_token: token ?? null,
       source: null,
       reason: null,
+      server: null,
     })),
     events: motion.map((time) => ({ time, topic: 'tns1:RuleEngine/CellMotionDetector/Motion', active: true })),
   });
@@ -124,6 +136,33 @@ test('the four states have different names', () => {
   assert.equal(tokenAt(one, at('2026-11-22T00:30:00Z')), 'R1');
   assert.equal(tokenAt(one, at('2026-11-22T03:30:00Z')), 'newest');
   assert.equal(spanAt(one, at('2026-11-22T05:00:00Z')), null);
+});
+
+test('a span on another server has its name, and says if that is away', () => {
+  const [here, there, away] = row([
+    ['2026-11-22T00:00:00Z', '2026-11-22T01:00:00Z', 'recorded', 'server-1-main'],
+    ['2026-11-22T01:00:00Z', '2026-11-22T02:00:00Z', 'recorded', 'server-1-main'],
+    ['2026-11-22T02:00:00Z', '2026-11-22T03:00:00Z', 'away'],
+  ]).spans;
+  const text = (/** @type {any} */ span) => spanText(span, { showsSource: false });
+  assert.equal(text(here), 'recorded');
+  assert.equal(text({ ...there, server: 'north' }), 'recorded on the server north');
+  assert.equal(text({ ...away, server: 'north' }), 'recorded on the server north, which does not answer');
+});
+
+test('playing skips the time of a server that is away, and names it', () => {
+  const one = row([
+    ['2026-11-22T00:00:00Z', '2026-11-22T01:00:00Z', 'away'],
+    ['2026-11-22T01:00:00Z', '2026-11-22T02:00:00Z', 'recorded', 'server-1-main'],
+    ['2026-11-22T02:00:00Z', '2026-11-22T03:00:00Z', 'away'],
+  ]);
+  for (const span of one.spans) span.server = span.state === 'away' ? 'north' : null;
+  const nowMs = at('2026-11-22T03:00:00Z');
+  const place = (/** @type {string} */ time) => placeAt(one, at(time), nowMs);
+  assert.deepEqual(place('2026-11-22T00:30:00Z'), { outcome: 'later', atMs: at('2026-11-22T01:00:00Z'), away: 'north' });
+  assert.deepEqual(place('2026-11-22T01:30:00Z'), { outcome: 'plays', atMs: at('2026-11-22T01:30:00Z'), away: null });
+  assert.deepEqual(place('2026-11-22T02:30:00Z'), { outcome: 'nothing', atMs: at('2026-11-22T02:30:00Z'), away: 'north' });
+  assert.deepEqual([...daysOf([{ ...one, spans: one.spans.slice(2) }]).values()], ['unknown']);
 });
 
 test('adjacentEvent finds the events that begin after and before', () => {
@@ -148,7 +187,13 @@ test('days with recordings or unknown spans are marked', () => {
 });
 
 test('a span tells its source on demand, and a gap its reason', () => {
-  const span = (/** @type {object} */ change) => ({ state: /** @type {const} */ ('recorded'), source: null, reason: null, ...change });
+  const span = (/** @type {object} */ change) => ({
+    state: /** @type {const} */ ('recorded'),
+    source: null,
+    reason: null,
+    server: null,
+    ...change,
+  });
   const text = (/** @type {object} */ change, showsSource = true) => spanText(span(change), { showsSource });
   assert.equal(text({ source: 'server' }), 'recorded on the server');
   assert.equal(text({ source: 'device' }), 'recorded by the recorder');

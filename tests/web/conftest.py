@@ -15,6 +15,7 @@ from account_manager import AccountManager
 from accounts.passwords import Passwords
 from cameras.records import CameraDraft, CameraView
 from core.clock import SystemClock
+from core.node_link import NodeLink
 from core.placement import Placement
 from core.records import StreamKind
 from core.settings import Settings
@@ -245,6 +246,7 @@ def managers(
         notifications=notifications,
         searches=searches,
         placement=placement,
+        node_link=NodeLink(cameras, SystemClock()),
     )
 
 
@@ -353,6 +355,7 @@ def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
         notifications=notifications,
         searches=searches,
         placement=Alone(),
+        node_link=NodeLink(cameras, SystemClock()),
     )
     yield build_web(Services(settings, managers, is_ready=lambda: True))
     searches.stop()

@@ -72,6 +72,9 @@ class StandInCameras(OwningCameras):
     def vault(self) -> Vault:
         return Vault(bytes(32))
 
+    def node_key(self) -> bytes:
+        return self.vault.key_for("requests between nodes")
+
     def on_delete(self, callback: Callable[[int], None]) -> None:
         del callback
 

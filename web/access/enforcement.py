@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from core.access import LOCAL, Permission, Principal, permissions_of
 from core.errors import Forbidden, InvalidRequest, NotFound, NotLoggedIn
+from core.node_link import SIGNATURE
 from web.access.audit import audit_about, audit_out_of_scope, begin_audit, leave_audit, write_audit
 from web.access.principal import current_principal_or_none, identify_sender, is_local_without_accounts
 from web.access.rules import RULES, Open, Rule
@@ -17,7 +18,7 @@ from web.access.targets import UnreadableField, may_see
 from web.client import client, has_client
 from web.login_cookie import CSRF_HEADER, cookie_of, csrf_token, is_csrf_token
 from web.problems import wants_page
-from web.routing import find_destination, hand_on, refuse_elsewhere
+from web.routing import FRONT_DOOR, find_destination, hand_on, refuse_elsewhere
 from web.services import services
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,9 @@ def _check_request() -> BaseResponse | None:
         return None
     if rule.needs is Open.SETUP:
         return _check_setup()
+    if rule.needs is Open.NODES:
+        _check_node()
+        return None
     if who is None:
         return _demand_login()
     return _check_rule(who, rule)
@@ -88,6 +92,15 @@ def _check_setup() -> BaseResponse | None:
         raise Forbidden("There is an account already: log in with it.", code="accounts_exist")
     _check_no_hidden_proxy()
     raise Forbidden("Create the first account on the machine that runs the app.", code="not_this_machine")
+
+
+def _check_node() -> None:
+    """Raise NotLoggedIn unless another node has signed the request and sent it past the front door."""
+    path = request.full_path.removesuffix("?")
+    signature = request.headers.get(SIGNATURE, "")
+    found = services()
+    if FRONT_DOOR in request.headers or not found.node_link.is_signed(signature, found.placement.this_node(), path):
+        raise NotLoggedIn("Only another server of this app may ask this.")
 
 
 def _check_no_hidden_proxy() -> None:

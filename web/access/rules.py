@@ -20,6 +20,7 @@ class Open(StrEnum):
     ALL = "all"  # no login needed: the login page, its style sheets, health
     LOGGED_IN = "logged_in"  # any login or token: the own session and password
     SETUP = "setup"  # users of this machine, while there is no account
+    NODES = "nodes"  # other nodes, by their signature; no user
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,10 @@ RULES: dict[str, Rule] = {
     "api_nodes.list_nodes": Rule(Permission.MANAGE),
     "api_nodes.drain_node": Rule(Permission.MANAGE, action="drain_node"),
     "api_nodes.use_node": Rule(Permission.MANAGE, action="use_node"),
+    "internal.streams": Rule(Open.NODES),
+    "internal.storage": Rule(Open.NODES),
+    "internal.archive_file": Rule(Open.NODES),
+    "internal.archive_file_size": Rule(Open.NODES),
     # accounts
     "api_accounts.get_session": Rule(Open.ALL),
     "api_accounts.log_in": Rule(Open.ALL, action="log_in"),

@@ -110,6 +110,16 @@ def target_of_stream(services: Services, who: Principal, view: StreamView) -> Ta
     return _live_target(services, who, view.camera_id, view.profile_token)
 
 
+def channel_of_stream(services: Services, view: StreamView) -> int | None:
+    """Return the channel of a stream; None if it is not known for sure."""
+    try:
+        if view.kind is StreamKind.REPLAY:
+            return services.recordings.channel_of(view.camera_id, view.recording_token or "")
+        return channel_number(services, view.camera_id, view.profile_token)
+    except AppError:
+        return None
+
+
 def _live_target(services: Services, who: Principal, camera_id: int, profile_token: str) -> Target:
     """The channel is looked up only for users limited to channels: for others the view reports an unknown profile."""
     is_needed = sees_only_some_channels(who, camera_id)

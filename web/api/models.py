@@ -441,10 +441,45 @@ class StoppedStream(BaseModel):
     status: Literal["running", "stopped"]
 
 
+class ListedStream(StreamStatus):
+    node: str = Field(description="the server (node) that runs it; empty for a single server")
+
+
+SilentNodes = Annotated[
+    list[str],
+    Field(description="servers (nodes) that do not answer within a second, so their part is missing; usually empty"),
+]
+
+
 class StreamList(BaseModel):
-    streams: list[StreamStatus]
+    streams: list[ListedStream]
+    silent_nodes: SilentNodes
+
+
+class NodeStream(BaseModel):
+    """A stream for another node. `channel`: null if it is not known for sure."""
+
+    stream: StreamStatus
+    channel: int | None
+
+
+class NodeStreams(BaseModel):
+    """The answer to another node: all streams of this one."""
+
+    streams: list[NodeStream]
+
+
+class NodeCounts(BaseModel):
+    """Servers (nodes) by state, as /api/nodes has them."""
+
+    alive: int
+    leaving: int
+    gone: int
 
 
 class Ok(BaseModel):
     status: Literal["ok"]
     node: str = Field(description="with several servers, the name of the one that answers; empty for a single server")
+    nodes: NodeCounts | None = Field(
+        description="all servers, as this one has seen them last; null without a login, and for a single server"
+    )

@@ -125,11 +125,16 @@ class RecordingSummary(AnswerModel):
 class CoverageSpan(AnswerModel):
     start_time: Time = Field(validation_alias="start")
     end_time: Time = Field(validation_alias="end")
-    state: Literal["recorded", "not_recorded", "not_asked", "unknown"]
+    state: Literal["recorded", "not_recorded", "not_asked", "unknown", "away"] = Field(
+        description="away: recorded, but only by another server that does not answer now"
+    )
     recording_token: str | None = Field(description="the recording that plays this span, if it is recorded or may be")
     source: Source | None = Field(description="the place of that recording; null without one")
     reason: GapReason | None = Field(
         description="why this server did not record a span with the state not_recorded, if it should have and knows it"
+    )
+    server: str | None = Field(
+        description="the name of the other server that has the footage; null: this server, or the device itself"
     )
 
 

@@ -31,12 +31,17 @@ kept = APIBlueprint("api_kept", __name__, url_prefix="/api/recordings/kept", abp
 
 @blueprint.get("", responses=answers_with({200: shapes.Storage}, 503))
 def get_storage() -> Response:
-    """Get the volumes with their forecast, and the share of each channel."""
-    found = services().archive.storage()
+    """Get the volumes of all servers with their forecast, and the share of each channel."""
+    others = services().other_nodes.ask("/api/internal/storage", shapes.NodeStorage)
+    found = [own_storage(has_unowned=True), *others.found.values()]
     return answer(
         shapes.Storage(
-            volumes=[shapes.Volume.model_validate(volume) for volume in found.volumes],
-            channels=[_channel(channel) for channel in found.channels],
+            volumes=[volume for one in found for volume in one.volumes],
+            channels=sorted(
+                (channel for one in found for channel in one.channels), key=lambda it: (it.camera_id, it.channel)
+            ),
+            silent_nodes=others.silent,
+            object_storage=_object_storage(),
         )
     )
 
@@ -91,10 +96,48 @@ def release_range(path: shapes.KeptPath) -> Response:
     return Response(status=204)
 
 
-def _channel(found: ChannelUse) -> shapes.StoredChannel:
+def _object_storage() -> shapes.ObjectStorage | None:
+    manager = services().object_storage
+    if manager is None:
+        return None
+    view = manager.view()
+    copies = view.copies
+    return shapes.ObjectStorage.model_validate(
+        {
+            **{name: getattr(view, name) for name in ("url", "state", "detail", "days", "last_copy_at")},
+            "waiting": view.waiting,
+            "last_error": view.last_error,
+            "copies": copies.files,
+            "copies_bytes": copies.size_bytes,
+            "only_copies": copies.only_files,
+            "only_copies_bytes": copies.only_bytes,
+        }
+    )
+
+
+def own_storage(*, has_unowned: bool = False) -> shapes.NodeStorage:
+    """Return the volumes of this server, and the channels that it has recordings of or records.
+
+    `has_unowned`: also channels that no server records now.
+    """
+    found, placement = services().archive.storage(), services().placement
+    node = placement.this_node().name
+
+    def is_listed(channel: ChannelUse) -> bool:
+        if channel.size_bytes or placement.owns(channel.camera_id):
+            return True
+        return has_unowned and placement.node_of(channel.camera_id) is None
+
+    return shapes.NodeStorage(
+        volumes=[shapes.Volume.model_validate({**asdict(volume), "node": node}) for volume in found.volumes],
+        channels=[_channel(channel, node) for channel in found.channels if is_listed(channel)],
+    )
+
+
+def _channel(found: ChannelUse, node: str) -> shapes.StoredChannel:
     camera_name, channel_name = _names(found.camera_id, found.channel)
     return shapes.StoredChannel.model_validate(
-        {**asdict(found), "camera_name": camera_name, "channel_name": channel_name}
+        {**asdict(found), "node": node, "camera_name": camera_name, "channel_name": channel_name}
     )
 
 

@@ -10,10 +10,11 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from core.records import StreamState
+from core.access import Permission, Principal
+from core.records import StreamKind, StreamState
 from web.access.audit import audit_about
 from web.access.principal import current_principal
-from web.access.targets import channel_number, may_watch
+from web.access.targets import Target, channel_number, may_access, may_watch
 from web.api import answers, models
 from web.api.described import answers_with
 from web.services import services
@@ -56,7 +57,22 @@ def stream_status(path: models.StreamPath) -> Response:
 
 @blueprint.get("/all", responses=answers_with({200: models.StreamList}))
 def all_streams() -> Response:
-    """List the present state of all sessions of the cameras and channels that you may see."""
-    who = current_principal()
-    views = [view for view in services().streams.list_sessions() if may_watch(services(), who, view)]
-    return answers.answer(models.StreamList(streams=[models.StreamStatus.model_validate(view) for view in views]))
+    """List the present state of all sessions of the cameras and channels that you may see, on all servers."""
+    who, found = current_principal(), services()
+    here = found.placement.this_node().name
+    own = [view for view in found.streams.list_sessions() if may_watch(found, who, view)]
+    listed = [_listed(models.StreamStatus.model_validate(view), here) for view in own]
+    others = found.other_nodes.ask("/api/internal/streams", models.NodeStreams)
+    for node, answer in others.found.items():
+        listed += [_listed(one.stream, node) for one in answer.streams if _may_watch_elsewhere(who, one)]
+    return answers.answer(models.StreamList(streams=listed, silent_nodes=others.silent))
+
+
+def _listed(stream: models.StreamStatus, node: str) -> models.ListedStream:
+    return models.ListedStream(**dict(stream), node=node)
+
+
+def _may_watch_elsewhere(who: Principal, one: models.NodeStream) -> bool:
+    """True if the user may watch this stream of another node."""
+    needs = Permission.RECORDINGS if one.stream.kind is StreamKind.REPLAY else Permission.LIVE
+    return may_access(who, Target(one.stream.camera_id, one.channel, needs=needs))

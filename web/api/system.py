@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from flask import Blueprint, Response, current_app, json, render_template
@@ -10,6 +11,8 @@ from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
 
 from core.errors import Unavailable
+from core.placement import NodeState
+from web.access.principal import current_principal_or_none
 from web.api import answers, models
 from web.api.described import answers_with
 from web.problems import all_codes
@@ -24,7 +27,13 @@ def health() -> Response:
     """Check if the app works: ok, or 503. With several servers, of the one that answers."""
     if not services().is_ready():
         raise Unavailable("The app is not ready.")
-    return answers.answer(models.Ok(status="ok", node=services().placement.this_node().name))
+    placement = services().placement
+    this = placement.this_node()
+    counts = None
+    if this.place and current_principal_or_none() is not None:
+        states = Counter(view.state.value for view in placement.nodes())
+        counts = models.NodeCounts(**{state.value: states[state.value] for state in NodeState})
+    return answers.answer(models.Ok(status="ok", node=this.name, nodes=counts))
 
 
 @described.get("/openapi.json")

@@ -1,5 +1,5 @@
 // @ts-check
-/** Draws the timeline. The four states differ in shape and colour: solid, empty, hatched, dotted. */
+/** Draws the timeline. The states differ in shape and colour: solid, empty, hatched, dotted, outlined. */
 import { rowName } from '../lib/coverage.js';
 import { marksOf } from '../lib/marks.js';
 import { fractionOf } from '../lib/timeline-scale.js';
@@ -132,6 +132,7 @@ function drawRow(context, scene, row, top) {
       context.fillRect(left, top + (isThin ? DEVICE_TOP : BAR_TOP), Math.max(1, right - left), isThin ? DEVICE_HEIGHT : BAR_HEIGHT);
     } else if (span.state === 'unknown') hatch(context, palette.unknown, left, top, right - left);
     else if (span.state === 'not_asked') dots(context, palette.not_asked, left, top, right - left);
+    else if (span.state === 'away') outline(context, palette.recorded, left, top, right - left);
   }
   const until = Math.min(view.endMs, scene.nowMs);
   if (!row.spans.length) dots(context, palette.not_asked, xOf(scene, view.startMs), top, xOf(scene, until) - xOf(scene, view.startMs));
@@ -216,6 +217,23 @@ function dots(context, colour, left, top, width) {
   context.fillStyle = colour;
   const first = Math.ceil(left / 8) * 8;
   for (let x = first; x < left + width; x += 8) context.fillRect(x, top + BAR_TOP + BAR_HEIGHT / 2 - 1, 2, 2);
+}
+
+/**
+ * Draw a frame with a line through its middle: recorded, but not to be had now.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} colour
+ * @param {number} left
+ * @param {number} top
+ * @param {number} width
+ */
+function outline(context, colour, left, top, width) {
+  context.strokeStyle = colour;
+  context.lineWidth = 1;
+  context.strokeRect(left + 0.5, top + BAR_TOP + 0.5, Math.max(1, width - 1), BAR_HEIGHT - 1);
+  context.fillStyle = colour;
+  context.fillRect(left, top + BAR_TOP + BAR_HEIGHT / 2 - 1, Math.max(1, width), 2);
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Scene} scene */

@@ -65,6 +65,8 @@ export {};
 /** @typedef {import('./node-types.js').Node} Node */
 /** @typedef {import('./node-types.js').NodeList} NodeList */
 /** @typedef {import('./node-types.js').NodeState} NodeState */
+/** @typedef {import('./archive-types.js').ObjectStorage} ObjectStorage */
+/** @typedef {import('./archive-types.js').ObjectStorageError} ObjectStorageError */
 /** @typedef {import('./archive-types.js').Origin} Origin */
 /** @typedef {import('./case-types.js').PackageState} PackageState */
 /** @typedef {import('./export-types.js').Progress} Progress */
@@ -104,6 +106,7 @@ export {};
 /** @typedef {import('./notification-types.js').SinkList} SinkList */
 /** @typedef {import('./notification-types.js').SinkState} SinkState */
 /** @typedef {import('./archive-types.js').Storage} Storage */
+/** @typedef {import('./archive-types.js').StorageState} StorageState */
 /** @typedef {import('./archive-types.js').StoredChannel} StoredChannel */
 /** @typedef {import('./notification-types.js').Subscription} Subscription */
 /** @typedef {import('./notification-types.js').SubscriptionList} SubscriptionList */
@@ -117,6 +120,7 @@ export {};
 /** @typedef {import('./account-types.js').UserList} UserList */
 /** @typedef {import('./archive-types.js').Volume} Volume */
 /** @typedef {import('./archive-types.js').VolumeState} VolumeState */
+/** @typedef {import('./archive-types.js').WaitingFiles} WaitingFiles */
 /** @typedef {import('./search-types.js').WaitsFor} WaitsFor */
 /** @typedef {import('./wall-types.js').Wall} Wall */
 /** @typedef {import('./wall-types.js').WallList} WallList */
@@ -209,11 +213,14 @@ export {};
  * @typedef {object} CoverageSpan
  * @property {string} start_time RFC 3339, UTC
  * @property {string} end_time RFC 3339, UTC
- * @property {'recorded'|'not_recorded'|'not_asked'|'unknown'} state
+ * @property {'recorded'|'not_recorded'|'not_asked'|'unknown'|'away'} state away: recorded, but only by another server
+ *   that does not answer now
  * @property {string|null} recording_token the recording that plays this span, if it is recorded or may be
  * @property {'device'|'server'|null} source the place of that recording; null without one
  * @property {GapReason|null} reason why this server did not record a span with the state not_recorded, if it should
  *   have and knows it
+ * @property {string|null} server the name of the other server that has the footage; null: this server, or the device
+ *   itself
  */
 
 /** @typedef {{field: string, message: string}} FieldProblem */
@@ -290,9 +297,61 @@ export {};
  */
 
 /**
+ * @typedef {object} ListedStream
+ * @property {string} stream_id
+ * @property {number} camera_id
+ * @property {string} profile_token
+ * @property {StreamKind} kind
+ * @property {StreamState} status
+ * @property {Problem|null} error
+ * @property {string} started_at RFC 3339, UTC
+ * @property {number} uptime_s
+ * @property {number} viewers
+ * @property {number} restarts
+ * @property {StreamVideo|null} video
+ * @property {Audio|null} audio
+ * @property {string|null} audio_left_out why there is no audio although the device offers some: `the device refuses its
+ *   track`
+ * @property {boolean} transcoding
+ * @property {number|null} bitrate_kbps
+ * @property {number|null} last_segment_age_s seconds since the last segment; for viewers of live video on sockets,
+ *   since the last fragment
+ * @property {number} frames_dropped frames that came from the device incomplete and were discarded, since the session's
+ *   start. Frames that a slow viewer skips do not count
+ * @property {string|null} damage the fault of the last discarded frame; null if none was discarded in the last ten
+ *   seconds
+ * @property {string} playlist_url
+ * @property {'connecting'|'video'|'key_frame'|'buffering'|'hls'|'recording'|null} waiting_for why there is no video
+ *   yet; `video`: the device has agreed to play and sends none; `key_frame`: it sends video, but no key frame has come;
+ *   `hls`: this codec goes over HLS only, encoded; `recording`: a replay has sent everything that is recorded so far
+ * @property {string|null} source_codec
+ * @property {string|null} recording_token kind replay: the recording that plays now; `profile_token` is empty
+ * @property {string|null} start_time kind replay: the true time of the first frame that plays now
+ * @property {boolean|null} time_confirmed kind replay; false: the recorder sends no times, or times that fit neither
+ *   the request nor its answer, so frames are counted from the requested time, or it writes local times and its time
+ *   zone of then is not known; null before the first frame
+ * @property {boolean|null} beats_real_time kind replay: true if the recorder sends faster than it recorded; null: not
+ *   known (yet)
+ * @property {ReplayQuality|null} replay_quality kind replay: the quality that plays; null until the recording was
+ *   chosen
+ * @property {boolean|null} has_sub_recording kind replay: true if the channel also has a recording of the sub stream at
+ *   the time that plays; null until that is known
+ * @property {string} node the server (node) that runs it; empty for a single server
+ */
+
+/**
+ * @typedef {object} NodeCounts Servers (nodes) by state, as /api/nodes has them.
+ * @property {number} alive
+ * @property {number} leaving
+ * @property {number} gone
+ */
+
+/**
  * @typedef {object} Ok
  * @property {'ok'} status
  * @property {string} node with several servers, the name of the one that answers; empty for a single server
+ * @property {NodeCounts|null} nodes all servers, as this one has seen them last; null without a login, and for a single
+ *   server
  */
 
 /**
@@ -463,7 +522,12 @@ export {};
 
 /** @typedef {'live'|'replay'} StreamKind */
 
-/** @typedef {{streams: StreamStatus[]}} StreamList */
+/**
+ * @typedef {object} StreamList
+ * @property {ListedStream[]} streams
+ * @property {string[]} silent_nodes servers (nodes) that do not answer within a second, so their part is missing;
+ *   usually empty
+ */
 
 /**
  * @typedef {'starting'|'running'|'reconnecting'|'stalled'|'failed'|'stopped'} StreamState The life of a session. Only

@@ -10,7 +10,8 @@ import { reasonThen } from './recording-text.js';
  * @typedef {import('./api-types.js').CoverageSpan['state']} SpanState
  * @typedef {import('./api-types.js').CoverageSpan['source']} SpanSource
  * @typedef {{startMs: number, endMs: number, state: SpanState, recordingToken: string|null, source: SpanSource,
- *   reason: string|null}} RowSpan `source`: the place of the recording; `reason`: of a gap in the server's recordings
+ *   reason: string|null, server: string|null}} RowSpan `source`: the place of the recording; `reason`: of a gap in the
+ *   server's recordings; `server`: the other server that has the footage
  * @typedef {{atMs: number, topic: string, isOn: boolean|null}} RowEvent `isOn` null: a moment without an end
  * @typedef {{channel: number|null, name: string, recordingToken: string, spans: RowSpan[], events: RowEvent[],
  *   completeUntilMs: number|null}} Row `completeUntilMs`: the server left out events after this time; null if it left
@@ -33,6 +34,7 @@ export function rowOf(covered) {
       recordingToken: span.recording_token,
       source: span.source,
       reason: span.reason,
+      server: span.server,
     })),
     events: covered.events.map((event) => ({ atMs: Date.parse(event.time), topic: event.topic, isOn: event.active })),
     completeUntilMs: covered.events_truncated ? Date.parse(covered.events.at(-1)?.time ?? '') || null : null,
@@ -84,25 +86,32 @@ export function tokenAt(row, atMs, held = []) {
 
 /**
  * Return what playing from a moment on gives: it `plays`; the recording goes on `later`, from `atMs`; `nothing`
- * follows; or the row does not know, and the page must `ask` the recorder about `atMs` first.
+ * follows; or the row does not know, and the page must `ask` the recorder about `atMs` first. `away`: the server that has
+ * recorded the moment and does not answer, null without one.
  *
  * @param {Row} row
  * @param {number} atMs
  * @param {number} nowMs
- * @returns {{outcome: 'plays'|'later'|'nothing'|'ask', atMs: number}}
+ * @returns {{outcome: 'plays'|'later'|'nothing'|'ask', atMs: number, away: string|null}}
  */
 export function placeAt(row, atMs, nowMs) {
   let edgeMs = atMs;
   let span = spanAt(row, edgeMs);
-  while (span?.state === 'not_recorded') {
+  const away = span?.state === 'away' ? span.server : null;
+  while (span && isMissing(span)) {
     edgeMs = span.endMs;
     span = spanAt(row, edgeMs);
   }
   const isMoved = edgeMs > atMs;
-  if (span && isPlayable(span)) return { outcome: isMoved ? 'later' : 'plays', atMs: edgeMs };
+  if (span && isPlayable(span)) return { outcome: isMoved ? 'later' : 'plays', atMs: edgeMs, away };
   // The coverage never reaches the last minutes, so a request for them would wait forever.
-  if (edgeMs > nowMs - OPEN_END_MS) return { outcome: isMoved ? 'nothing' : 'plays', atMs };
-  return { outcome: 'ask', atMs: edgeMs };
+  if (edgeMs > nowMs - OPEN_END_MS) return { outcome: isMoved ? 'nothing' : 'plays', atMs, away };
+  return { outcome: 'ask', atMs: edgeMs, away };
+}
+
+/** True if the span certainly cannot be played now. @param {Pick<RowSpan, 'state'>} span */
+export function isMissing(span) {
+  return span.state === 'not_recorded' || span.state === 'away';
 }
 
 /** True if the span may hold media. @param {RowSpan} span */
@@ -116,6 +125,7 @@ const WORDS = {
   not_recorded: 'not recorded',
   not_asked: 'not asked yet',
   unknown: 'unknown, the device cannot tell',
+  away: 'recorded on another server, which does not answer',
 };
 
 /** @type {Record<string, string>} */
@@ -124,15 +134,22 @@ const PLACES = { device: ' by the recorder', server: ' on the server' };
 /**
  * Return a span in words, a gap with its reason.
  *
- * @param {Pick<RowSpan, 'state'|'source'|'reason'>|null} span null: the row does not know this time
+ * @param {Pick<RowSpan, 'state'|'source'|'reason'|'server'>|null} span null: the row does not know this time
  * @param {{showsSource: boolean}} how
  */
 export function spanText(span, { showsSource }) {
   if (!span) return WORDS.not_asked;
   const reason = span.state === 'not_recorded' ? reasonThen(span.reason) : '';
   if (reason) return `${WORDS.not_recorded}: ${reason}`;
+  if (span.server && span.state === 'away') return `recorded on the server ${span.server}, which does not answer`;
+  if (span.server) return `${WORDS[span.state]} on the server ${span.server}`;
   const place = showsSource && span.state === 'recorded' ? (PLACES[span.source ?? ''] ?? '') : '';
   return `${WORDS[span.state]}${place}`;
+}
+
+/** True if a row has recordings of a server that does not answer. @param {Row} row */
+export function hasAwaySpans(row) {
+  return row.spans.some(({ state }) => state === 'away');
 }
 
 /** True if a row has recordings of the server. @param {Row} row */
@@ -159,7 +176,8 @@ export function dayKey(wallMs) {
 }
 
 /**
- * Return the days, in the shown clock, on which something is or may be recorded.
+ * Return the days, in the shown clock, on which something is or may be recorded. What a server has that does not answer
+ * counts as unknown.
  *
  * @param {Row[]} rows
  * @param {import('./display-clock.js').DisplayClock} [clock]
@@ -170,7 +188,7 @@ export function daysOf(rows, clock = LOCAL_CLOCK) {
   const days = new Map();
   for (const row of rows) {
     for (const span of row.spans) {
-      if (!isPlayable(span)) continue;
+      if (!isPlayable(span) && span.state !== 'away') continue;
       let wallMs = midnightOf(clock.wallOf(span.startMs));
       for (; clock.momentOf(wallMs) < span.endMs; wallMs += DAY_MS) {
         const key = dayKey(wallMs);

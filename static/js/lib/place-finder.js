@@ -7,7 +7,7 @@ import { Finder } from './finder.js';
 /**
  * `unknown`: the recorder is not indexed any more, or takes too long, so `recordingToken` is a guess.
  *
- * @typedef {{outcome: 'plays'|'later'|'nothing'|'unknown', atMs: number, recordingToken: string}} FoundPlace
+ * @typedef {{outcome: 'plays'|'later'|'nothing'|'unknown', atMs: number, recordingToken: string, away: string|null}} FoundPlace
  * @typedef {import('./coverage.js').Row} Row @typedef {import('./api.js').KnownRecording} KnownRecording
  */
 
@@ -59,6 +59,6 @@ export class PlaceFinder extends Finder {
 
   /** @param {Row} row @param {number} atMs @param {'nothing'|'unknown'} outcome @returns {FoundPlace} */
   #left(row, atMs, outcome) {
-    return { outcome, atMs, recordingToken: tokenAt(row, atMs, this.held) };
+    return { outcome, atMs, recordingToken: tokenAt(row, atMs, this.held), away: placeAt(row, atMs, this.nowMs()).away };
   }
 }

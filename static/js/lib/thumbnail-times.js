@@ -4,7 +4,7 @@
  * has thumbnails at fixed steps, so that all viewers share them. Times are ms since 1970.
  */
 
-import { isPlayable, spanAt } from './coverage.js';
+import { isMissing, isPlayable, spanAt } from './coverage.js';
 
 /**
  * @typedef {import('./timeline-scale.js').Span} Span @typedef {import('./coverage.js').Row} Row
@@ -118,7 +118,7 @@ export function placeIn(row, atMs, { strideMs, stepS }) {
     if (span.endMs <= atMs) continue;
     if (span.startMs >= endMs) break;
     knownToMs = span.endMs;
-    if (span.state === 'not_recorded') continue;
+    if (isMissing(span)) continue;
     const place = firstPlaceIn(Math.max(span.startMs, atMs), Math.min(span.endMs, endMs), stepS);
     if (place?.stepS === stepS) return place;
     if (place && place.stepS > (best?.stepS ?? 0)) best = place;
@@ -145,7 +145,7 @@ function firstPlaceIn(startMs, endMs, longestS) {
  */
 export function placeAtPointer(row, atMs, msPerPx) {
   const span = spanAt(row, atMs);
-  if (span?.state === 'not_recorded') return null;
+  if (span && isMissing(span)) return null;
   const longestS = stepWithin((msPerPx * HOVER_PX) / 1000);
   for (const stepS of STEPS_S.toReversed()) {
     const placeMs = snapped(atMs, stepS * 1000);

@@ -126,7 +126,7 @@ export class RecordingsPlaying extends EventTarget {
     const place = await this.#findPlace(places, row, wantedMs, { player, signal: search.signal });
     if (search.signal.aborted) return;
     this.#placeSearch = null;
-    this.showNote(`${prefix} ${noteOf(place.outcome, wantedMs, place.atMs)}`.trim(), player);
+    this.showNote(`${prefix} ${noteOf(place, wantedMs)}`.trim(), player);
     player.names = [camera.name || camera.host, row.name].filter(Boolean);
     part(player, 'channel', HTMLElement).textContent = rowName(row);
     const request = { cameraId: camera.id, recordingToken: place.recordingToken, channel: row.channel, atMs: place.atMs };
@@ -191,7 +191,7 @@ export class RecordingsPlaying extends EventTarget {
       return await places.find(row, atMs, signal);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      return { outcome: 'unknown', atMs, recordingToken: tokenAt(row, atMs, held) };
+      return { outcome: 'unknown', atMs, recordingToken: tokenAt(row, atMs, held), away: place.away };
     }
   }
 
@@ -259,13 +259,17 @@ export class RecordingsPlaying extends EventTarget {
 }
 
 /**
- * @param {import('../lib/place-finder.js').FoundPlace['outcome']} outcome
+ * @param {import('../lib/place-finder.js').FoundPlace} place where playing begins
  * @param {number} wantedMs
- * @param {number} atMs start of playing
  */
-function noteOf(outcome, wantedMs, atMs) {
+function noteOf({ outcome, atMs, away }, wantedMs) {
   const wanted = pageClock.stamp(wantedMs);
-  if (outcome === 'later') return `Nothing was recorded at ${wanted}; playing goes on at ${pageClock.stamp(atMs)}.`;
+  const goesOn = `playing goes on at ${pageClock.stamp(atMs)}.`;
+  if (away) {
+    const reason = `The server ${away}, which recorded ${wanted}, does not answer`;
+    return outcome === 'later' ? `${reason}; ${goesOn}` : `${reason}.`;
+  }
+  if (outcome === 'later') return `Nothing was recorded at ${wanted}; ${goesOn}`;
   if (outcome === 'nothing') return `Nothing was recorded at ${wanted}.`;
   return outcome === 'unknown' ? `The recorder has not reported yet if it recorded at ${wanted}. Trying to play it.` : '';
 }

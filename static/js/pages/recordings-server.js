@@ -2,7 +2,7 @@
 /** Recording on the server, on the recordings page: the state of the chosen channel, Keep, and the source of the timeline. */
 import { setText } from '../components/dom.js';
 import { RecordingTimeline } from '../components/recording-timeline.js';
-import { hasServerSpans } from '../lib/coverage.js';
+import { hasAwaySpans, hasServerSpans } from '../lib/coverage.js';
 import { stateText } from '../lib/recording-text.js';
 import { byId, may, remember, remembered } from './page.js';
 import { pageClock } from './recordings-clock.js';
@@ -74,6 +74,7 @@ export class RecordingsServer {
     const shows = isKnown && byId('show-source', HTMLInputElement).checked;
     byId('show-source-label', HTMLElement).hidden = !isKnown;
     byId('legend-device', HTMLElement).hidden = !shows;
+    byId('legend-away', HTMLElement).hidden = !this.#timeline.rows.some(hasAwaySpans);
     setText(byId('legend-recorded', HTMLElement), shows ? 'Recorded on the server' : 'Recorded');
     this.#timeline.showsSource = shows;
   }

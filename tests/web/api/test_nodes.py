@@ -69,8 +69,14 @@ def test_an_unknown_node_cannot_be_drained(admin: ApiClient, method: str) -> Non
     assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
 
 
-def test_health_names_the_node_that_answers(client: FlaskClient) -> None:
-    assert client.get("/api/health").get_json() == {"status": "ok", "node": "here"}
+def test_health_names_the_node_that_answers(harness: WebHarness) -> None:
+    nobody = harness.app.test_client()
+    assert nobody.get("/api/health").get_json() == {"status": "ok", "node": "here", "nodes": None}
+
+
+def test_health_counts_the_other_nodes_for_users(harness: WebHarness) -> None:
+    answer = harness.token_client(Role.VIEWER).request("GET", "/api/health").get_json()
+    assert answer["nodes"] == {"alive": 2, "leaving": 0, "gone": 1}
 
 
 def test_the_health_card_names_the_node_with_the_connection(admin: ApiClient, placement: FakePlacement) -> None:
@@ -95,4 +101,4 @@ class TestAlone:
         assert admin.request("POST", "/api/nodes/here/drain").status_code == 404
 
     def test_health_of_a_single_server_names_no_node(self, client: FlaskClient) -> None:
-        assert client.get("/api/health").get_json() == {"status": "ok", "node": ""}
+        assert client.get("/api/health").get_json() == {"status": "ok", "node": "", "nodes": None}

@@ -11,7 +11,9 @@ from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 from jsonschema import Draft202012Validator
 
-UNDESCRIBED = {"/api/openapi.json", "/api/docs"}
+from tests.web.web_harness import NODES
+
+UNDESCRIBED = {"/api/openapi.json", "/api/docs", *NODES}
 
 
 @pytest.fixture

@@ -152,6 +152,7 @@ def test_the_storage_lists_volumes_and_channels_with_their_names(
     found = client.get("/api/storage").get_json()
     (volume,) = found["volumes"]
     assert set(volume) == {
+        "node",
         "id",
         "name",
         "state",
@@ -170,6 +171,7 @@ def test_the_storage_lists_volumes_and_channels_with_their_names(
     assert (volume["used_bytes"], volume["full_at"], volume["next_to_go"]) == (0, None, None)
     (channel,) = found["channels"]
     assert channel == {
+        "node": "",
         "camera_id": 1,
         "camera_name": "127.0.0.9",
         "channel": 1,

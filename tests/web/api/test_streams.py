@@ -79,7 +79,7 @@ def test_status_and_all_show_the_session(client: FlaskClient, stream_id: str, as
     status = client.get(f"/api/streams/status/{stream_id}").get_json()
     assert status["stream_id"] == stream_id
     assert "viewer_id" not in status
-    assert client.get("/api/streams/all").get_json() == {"streams": [status]}
+    assert client.get("/api/streams/all").get_json() == {"streams": [{**status, "node": ""}], "silent_nodes": []}
     assert_problem(client.get("/api/streams/status/camera9_none"), 404, "not_found")
 
 

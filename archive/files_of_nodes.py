@@ -1,0 +1,243 @@
+"""The archive files that readers see with several nodes: those of this node, those of others, and those in an object
+storage.
+
+Two nodes may have the same seconds, because a node that was cut off records until its fence. The file with the higher
+epoch counts then, and nothing is played twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from operator import attrgetter
+
+from archive.readable import OpenedFile, ReadableFile, ReadableFiles
+from archive.records import FileKey, from_ms, to_ms
+from archive.shared_files import SharedFiles
+from archive.storages import Storages, StoredBytes
+from core.archive import ArchivedStream, ArchiveStretch, FootageElsewhere, GapReason, Origin, StreamKey
+from core.clock import Clock
+from core.errors import ArchiveUnreadable
+from core.recording_storage import StoredFile
+from media.archive.file_reader import ArchiveFile, ArchiveFileError
+
+log = logging.getLogger(__name__)
+
+_JOINED_MS = 1000  # files of one stretch touch, but for rounding
+_EXTENTS_S = 2.0
+_NEWEST = 2**31  # the epoch of own files that have no row yet
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """A file with the epoch that decides between two files of the same time."""
+
+    epoch: int
+    file: ReadableFile
+
+
+class FilesOfNodes(ReadableFiles):
+    """`local`: the files of this node. Thread-safe."""
+
+    def __init__(self, local: ReadableFiles, shared: SharedFiles, storages: Storages, clock: Clock) -> None:
+        self._local = local
+        self._shared = shared
+        self._storages = storages
+        self._clock = clock
+        self._extents: dict[int, tuple[float, list[ArchivedStream]]] = {}
+
+    # ---- what other places have ------------------------------------------------------------------
+
+    def extents(self, camera_id: int) -> Sequence[ArchivedStream]:
+        """Return the streams of a camera that other places have files of. It may be two seconds old."""
+        now_s = self._clock.monotonic_s()
+        kept = self._extents.get(camera_id)
+        if kept is not None and now_s - kept[0] < _EXTENTS_S:
+            return kept[1]
+        found = self._shared.extents(camera_id)
+        self._extents[camera_id] = (now_s, found)
+        return found
+
+    def stretches(self, streams: Iterable[StreamKey], start: datetime, end: datetime) -> list[ArchiveStretch]:
+        """Return what other places have of these streams in [start, end) and can be read now."""
+        places = self._storages.places()
+        files = [it for it in self._elsewhere(streams, start, end) if places.has(it)]
+        return [_stretch(it) for it in _joined(files)]
+
+    def footage_elsewhere(
+        self, camera_id: int, channel: int, start: datetime, end: datetime, own: Sequence[ArchiveStretch]
+    ) -> list[FootageElsewhere]:
+        """Return the time of a channel that only other nodes have. `own`: the stretches of this node's index.
+
+        Footage in the object storage is not elsewhere.
+        """
+        streams = [it.stream for it in self.extents(camera_id) if it.stream.channel == channel]
+        if not streams:
+            return []
+        places = self._storages.places()
+        files = _joined(self._elsewhere(streams, start, end))
+        here = [(it.stream.quality, it.start, it.end) for it in own]
+        in_objects = [it for it in files if it.node not in places.nodes and places.has(it)]
+        here += [(it.stream.quality, from_ms(it.start_ms), from_ms(it.end_ms)) for it in in_objects]
+        found: list[FootageElsewhere] = []
+        for is_away in (False, True):
+            ranked = sorted(
+                (it for it in files if it not in in_objects and (it.node not in places.nodes) is is_away),
+                key=lambda it: (-it.epoch, it.start_ms),
+            )
+            for file in ranked:
+                quality = file.stream.quality
+                parts = _outside(
+                    (max(start, from_ms(file.start_ms)), min(end, from_ms(file.end_ms))),
+                    [(begin, until) for of, begin, until in here if is_away or of is quality],
+                )
+                found += [FootageElsewhere(quality, *part, file.node, is_away) for part in parts]
+                here += [(quality, *part) for part in parts]
+        return sorted(found, key=attrgetter("start"))
+
+    def _elsewhere(self, streams: Iterable[StreamKey], start: datetime, end: datetime) -> list[StoredFile]:
+        with_files = [stream for stream in streams if self._has_elsewhere(stream)]
+        found = self._shared.files(with_files, start, end) if with_files else []
+        return [it for it in found if it.node != self._shared.node or not it.is_on_disk]
+
+    def _has_elsewhere(self, stream: StreamKey) -> bool:
+        return any(it.stream == stream for it in self.extents(stream.camera_id))
+
+    # ---- for readers -----------------------------------------------------------------------------
+
+    def files_of(self, stream: StreamKey, start: datetime, end: datetime) -> Sequence[ReadableFile]:
+        if not self._has_elsewhere(stream):
+            return self._local.files_of(stream, start, end)
+        found = self._ranked(stream, start, end)
+        last = max((from_ms(it.file.end_ms) for it in found), default=end)
+        if last > end:  # a later owner may go on before these files end
+            found = self._ranked(stream, start, last)
+        before_ms = to_ms(end)
+        return [it for it in _by_epoch(found) if it.start_ms < before_ms]
+
+    def _ranked(self, stream: StreamKey, start: datetime, end: datetime) -> list[_Ranked]:
+        """Return the files of all places in [start, end), with their epochs."""
+        places, here = self._storages.places(), self._shared.node
+        rows = self._shared.files([stream], start, end)
+        others = [it for it in rows if (it.node != here or not it.is_on_disk) and places.has(it)]
+        epochs = {(it.start_ms, it.suffix): it.epoch for it in rows if it.node == here}
+        own = [_Ranked(_epoch_of(it, epochs), it) for it in self._local.files_of(stream, start, end)]
+        return own + [_Ranked(it.epoch, _readable(it)) for it in others]
+
+    def next_file(self, stream: StreamKey, start_ms: int) -> ReadableFile | None:
+        own = self._local.next_file(stream, start_ms)
+        if not self._has_elsewhere(stream):
+            return own
+        other = self._shared.next_elsewhere(stream, start_ms, self._storages.places())
+        found = [*([own] if own is not None else []), *([_readable(other)] if other is not None else [])]
+        return min(found, key=attrgetter("start_ms"), default=None)
+
+    def open(self, stream: StreamKey, file: ReadableFile) -> OpenedFile | None:
+        if isinstance(file.key, StoredFile):
+            return self._open_stored(file.key)
+        try:
+            return self._local.open(stream, file)
+        except ArchiveUnreadable:
+            copy = self._copy_of(stream, file.key)
+            if copy is None:
+                raise
+            return self._open_stored(copy)
+
+    def _open_stored(self, file: StoredFile) -> OpenedFile | None:
+        try:
+            return ArchiveFile.of_source(StoredBytes(self._storages, file))
+        except FileNotFoundError:
+            return None
+        except ArchiveFileError as error:
+            log.warning("archive file %d of the server %s cannot be read: %s", file.id, file.node, error)
+            return None
+
+    def _copy_of(self, stream: StreamKey, key: Hashable) -> StoredFile | None:
+        """Return the copy in the object storage of a file of this node, whose own disk cannot be read."""
+        assert isinstance(key, FileKey)  # noqa: S101 - of the local index
+        if not self._storages.places().has_objects:
+            return None
+        rows = self._shared.files([stream], from_ms(key.start_ms), from_ms(key.start_ms + 1))
+        of_key = (
+            it for it in rows if (it.node, it.start_ms, it.suffix) == (self._shared.node, key.start_ms, key.suffix)
+        )
+        found = next((it for it in of_key if it.object_key is not None), None)
+        return None if found is None else replace(found, is_on_disk=False)
+
+    def refuse_missing(self, stream: StreamKey, start_ms: int, end_ms: int) -> None:
+        places = self._storages.places()
+        for file in self._elsewhere([stream], from_ms(start_ms), from_ms(end_ms)):
+            if not places.has(file):
+                raise ArchiveUnreadable(f"Only the server {file.node} has this recording, and it does not answer.")
+
+
+def united_extents(own: Sequence[ArchivedStream], others: Sequence[ArchivedStream]) -> Sequence[ArchivedStream]:
+    """Return each recorded stream once, with the beginning of its first and the end of its last footage."""
+    found = {it.stream: it for it in own}
+    for it in others:
+        before = found.get(it.stream, it)
+        found[it.stream] = ArchivedStream(it.stream, min(before.earliest, it.earliest), max(before.latest, it.latest))
+    return [*found.values()]
+
+
+def _readable(file: StoredFile) -> ReadableFile:
+    stretch = (file.node, file.stretch_id)
+    return ReadableFile(file, file.start_ms, file.end_ms, stretch, is_open=not file.is_sealed)
+
+
+def _epoch_of(file: ReadableFile, epochs: dict[tuple[int, int], int]) -> int:
+    key = file.key
+    assert isinstance(key, FileKey)  # noqa: S101 - of the local index
+    return epochs.get((key.start_ms, key.suffix), _NEWEST)
+
+
+def _by_epoch(ranked: Sequence[_Ranked]) -> list[ReadableFile]:
+    """Return the files in the order of their beginnings. One ends where a file of a later owner goes on; one that later
+    owners have recorded completely is left out."""
+    found: list[ReadableFile] = []
+    for one in ranked:
+        file = one.file
+        later = [it.file for it in ranked if it.epoch > one.epoch]
+        if any(it.start_ms <= file.start_ms and file.end_ms <= it.end_ms for it in later):
+            continue
+        follow = [it.start_ms for it in later if file.start_ms < it.start_ms < file.end_ms <= it.end_ms]
+        found.append(replace(file, until_ms=min(follow)) if follow else file)
+    return sorted(found, key=attrgetter("start_ms"))
+
+
+def _joined(files: Iterable[StoredFile]) -> list[StoredFile]:
+    """Return files with those of one stretch in one place joined to one."""
+    found: list[StoredFile] = []
+    last: dict[tuple[str, StreamKey, int, bool, bool], int] = {}
+    for file in files:
+        key = (file.node, file.stream, file.stretch_id, file.is_on_disk, file.object_key is not None)
+        place = last.get(key)
+        if place is not None and file.start_ms - found[place].end_ms <= _JOINED_MS:
+            found[place] = replace(found[place], end_ms=max(file.end_ms, found[place].end_ms))
+        else:
+            last[key] = len(found)
+            found.append(file)
+    return found
+
+
+def _stretch(file: StoredFile) -> ArchiveStretch:
+    return ArchiveStretch(
+        file.stream, from_ms(file.start_ms), from_ms(file.end_ms), Origin.SERVER, end_reason=GapReason.UNKNOWN
+    )
+
+
+def _outside(
+    part: tuple[datetime, datetime], taken: Sequence[tuple[datetime, datetime]]
+) -> list[tuple[datetime, datetime]]:
+    """Return the parts of a stretch that no other one has."""
+    left = [part] if part[0] < part[1] else []
+    for begin, end in taken:
+        left = [
+            piece
+            for start, until in left
+            for piece in ((start, min(until, begin)), (max(start, end), until))
+            if piece[0] < piece[1]
+        ]
+    return left

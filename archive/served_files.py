@@ -1,0 +1,43 @@
+"""Reads this node's archive files for other nodes. They name a file by its row in the shared table, never by a path."""
+
+from __future__ import annotations
+
+from archive.index import ArchiveIndex
+from archive.local_files import LocalFiles
+from archive.records import FileKey
+from archive.shared_files import SharedFiles
+from core.errors import NotFound
+
+_NOT_HERE = "This server has no such archive file."
+
+
+class ServedFiles:
+    """Thread-safe. The methods raise NotFound, ArchiveUnreadable if the disk fails, or Unavailable."""
+
+    def __init__(self, index: ArchiveIndex, local: LocalFiles, shared: SharedFiles) -> None:
+        self._index = index
+        self._local = local
+        self._shared = shared
+
+    def size(self, file_id: int) -> int:
+        """Return the bytes of a file at this moment."""
+        try:
+            return self._local.size(self._key(file_id))
+        except FileNotFoundError:
+            raise NotFound(_NOT_HERE) from None
+
+    def read(self, file_id: int, first: int, count: int) -> bytes:
+        """Return bytes of a file; fewer at its end."""
+        try:
+            return self._local.read(self._key(file_id), first, count)
+        except FileNotFoundError:
+            raise NotFound(_NOT_HERE) from None
+
+    def _key(self, file_id: int) -> FileKey:
+        file = self._shared.get(file_id)
+        if file is None or file.node != self._shared.node or not file.is_on_disk:
+            raise NotFound(_NOT_HERE)
+        volume = next((it for it in self._index.volumes() if it.uuid == file.volume), None)
+        if volume is None:
+            raise NotFound(_NOT_HERE)
+        return FileKey(file.stream, volume.id, file.start_ms, file.suffix)

@@ -1,0 +1,243 @@
+"""The table of archive files that several nodes share: each node writes the rows of its own files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from archive.records import from_ms, to_ms
+from core.archive import ArchivedStream, RecordedQuality, StreamKey
+from core.recording_storage import StoredFile
+from database import Database
+from tables import ArchiveFileRow as Row
+from tables import CameraRow
+
+LONGEST_FILE_MS = 2 * 3600 * 1000  # as in archive/index.py
+_MOST_OF_ONE_CALL = 200  # rows of a transaction; others write in between
+_FILES = select(*Row.__table__.columns)  # rows, not objects: a month of a channel has thousands
+Name = tuple[str, int, int]
+"""A file of a recorded stream and of a node: volume, start_ms, suffix."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A file of this node, as its own index knows it now."""
+
+    stream: StreamKey
+    volume: str
+    start_ms: int
+    suffix: int
+    end_ms: int
+    size_bytes: int
+    stretch_id: int
+    is_sealed: bool
+
+    @property
+    def name(self) -> Name:
+        return (self.volume, self.start_ms, self.suffix)
+
+
+@dataclass(frozen=True, slots=True)
+class ReachablePlaces:
+    """The places that can be read now: names of living nodes, and the object storage."""
+
+    nodes: frozenset[str]
+    has_objects: bool = False
+
+    def has(self, file: StoredFile) -> bool:
+        """True if one of these places has the file."""
+        return (file.is_on_disk and file.node in self.nodes) or (self.has_objects and file.object_key is not None)
+
+
+class SharedFiles:
+    """Reads and writes the table. Thread-safe; each call raises Unavailable if the database does not answer."""
+
+    def __init__(self, database: Database, node: str) -> None:
+        """`node`: the name of this node, "" for an app of one process."""
+        self._database = database
+        self.node = node
+
+    # ---- reading ---------------------------------------------------------------------------------
+
+    def get(self, file_id: int) -> StoredFile | None:
+        with self._database.read() as session:
+            row = session.execute(_FILES.where(Row.id == file_id)).one_or_none()
+            return None if row is None else _stored(row)
+
+    def files(self, streams: Iterable[StreamKey], start: datetime, end: datetime) -> list[StoredFile]:
+        """Return the files of all nodes that overlap [start, end), in the order of their beginnings."""
+        start_ms, end_ms = to_ms(start), to_ms(end)
+        found: list[StoredFile] = []
+        with self._database.read() as session:
+            for stream in streams:
+                rows = session.execute(
+                    _FILES.where(
+                        _is_of(stream),
+                        Row.start_ms < end_ms,
+                        Row.start_ms > start_ms - LONGEST_FILE_MS,
+                        Row.end_ms > start_ms,
+                    ).order_by(Row.start_ms, Row.suffix)
+                )
+                found += map(_stored, rows)
+        return sorted(found, key=lambda it: it.start_ms)
+
+    def next_elsewhere(self, stream: StreamKey, start_ms: int, places: ReachablePlaces) -> StoredFile | None:
+        """Return the first file that begins at or after a time, and that one of these places has."""
+        with self._database.read() as session:
+            row = session.execute(
+                _FILES.where(_is_of(stream), Row.start_ms >= start_ms, self._is_elsewhere(), _is_in(places))
+                .order_by(Row.start_ms, Row.suffix)
+                .limit(1)
+            ).first()
+            return None if row is None else _stored(row)
+
+    def extents(self, camera_id: int) -> list[ArchivedStream]:
+        """Return the streams of a camera with files that are not on a disk of this node, with their first and last
+        time."""
+        with self._database.read() as session:
+            rows = session.execute(
+                select(Row.channel, Row.quality, func.min(Row.start_ms), func.max(Row.end_ms))
+                .where(Row.camera_id == camera_id, self._is_elsewhere())
+                .group_by(Row.channel, Row.quality)
+            ).all()
+        return [
+            ArchivedStream(StreamKey(camera_id, channel, RecordedQuality(quality)), from_ms(first), from_ms(last))
+            for channel, quality, first, last in rows
+        ]
+
+    def own_streams(self) -> list[StreamKey]:
+        """Return the streams with files of this node."""
+        with self._database.read() as session:
+            rows = session.execute(
+                select(Row.camera_id, Row.channel, Row.quality).where(Row.node == self.node).distinct()
+            ).all()
+        return [StreamKey(camera_id, channel, RecordedQuality(quality)) for camera_id, channel, quality in rows]
+
+    def own_files(self, stream: StreamKey) -> dict[Name, StoredFile]:
+        """Return the rows of this node's files of a stream."""
+        with self._database.read() as session:
+            rows = session.execute(_FILES.where(_is_of(stream), Row.node == self.node))
+            return {(row.volume, row.start_ms, row.suffix): _stored(row) for row in rows}
+
+    # ---- writing ---------------------------------------------------------------------------------
+
+    def save(self, files: Sequence[WrittenFile]) -> None:
+        """Write the rows of files of this node. The epoch and the object of an existing row stay."""
+        for begin in range(0, len(files), _MOST_OF_ONE_CALL):
+            with self._database.write() as session:
+                self._save(session, files[begin : begin + _MOST_OF_ONE_CALL])
+
+    def forget(self, stream: StreamKey, names: Collection[Name]) -> None:
+        """Files of this node are not on its disks any more. Rows of files with an object stay."""
+        ordered = sorted(names)
+        for begin in range(0, len(ordered), _MOST_OF_ONE_CALL):
+            part = ordered[begin : begin + _MOST_OF_ONE_CALL]
+            gone = and_(_is_of(stream), Row.node == self.node, tuple_(Row.volume, Row.start_ms, Row.suffix).in_(part))
+            with self._database.write() as session:
+                session.execute(
+                    delete(Row).where(gone, Row.object_key.is_(None)).execution_options(synchronize_session=False)
+                )
+                session.execute(
+                    update(Row).where(gone).values(is_on_disk=False).execution_options(synchronize_session=False)
+                )
+
+    def adopt(self, volumes: Collection[str]) -> None:
+        """Take over the rows of these volumes that the app wrote before it had a NODE_NAME."""
+        if self.node and volumes:
+            with self._database.write() as session:
+                session.execute(
+                    update(Row)
+                    .where(Row.node == "", Row.volume.in_(volumes))
+                    .values(node=self.node)
+                    .execution_options(synchronize_session=False)
+                )
+
+    def _save(self, session: Session, files: Sequence[WrittenFile]) -> None:
+        names = [it.name for it in files]
+        known = {
+            (row.camera_id, row.channel, row.quality, row.volume, row.start_ms, row.suffix): row
+            for row in session.scalars(
+                select(Row).where(Row.node == self.node, tuple_(Row.volume, Row.start_ms, Row.suffix).in_(names))
+            )
+        }
+        epochs = self._epochs(session, {it.stream.camera_id for it in files})
+        new: list[dict[str, object]] = []
+        for it in files:
+            stream = it.stream
+            row = known.get((stream.camera_id, stream.channel, stream.quality.value, *it.name))
+            if row is None:
+                new.append(self._values(it, epochs.get(stream.camera_id, 0)))
+                continue
+            row.end_ms, row.size_bytes, row.stretch_id = it.end_ms, it.size_bytes, it.stretch_id
+            row.is_sealed, row.is_on_disk = it.is_sealed, True
+        if new:
+            session.execute(insert(Row), new)
+
+    def _values(self, file: WrittenFile, epoch: int) -> dict[str, object]:
+        return {
+            "node": self.node,
+            "camera_id": file.stream.camera_id,
+            "channel": file.stream.channel,
+            "quality": file.stream.quality.value,
+            "start_ms": file.start_ms,
+            "end_ms": file.end_ms,
+            "suffix": file.suffix,
+            "size_bytes": file.size_bytes,
+            "volume": file.volume,
+            "stretch_id": file.stretch_id,
+            "epoch": epoch,
+            "is_sealed": file.is_sealed,
+            "is_on_disk": True,
+        }
+
+    def _epochs(self, session: Session, camera_ids: Collection[int]) -> dict[int, int]:
+        """Return the epochs in which this node owns, or has owned, the cameras."""
+        rows = session.execute(
+            select(CameraRow.id, CameraRow.node, CameraRow.epoch).where(CameraRow.id.in_(camera_ids))
+        ).all()
+        # Another owner has raised the epoch with its claim.
+        return {
+            camera_id: epoch if node in (None, "", self.node) else max(0, epoch - 1) for camera_id, node, epoch in rows
+        }
+
+    def _is_elsewhere(self) -> ColumnElement[bool]:
+        return or_(Row.node != self.node, Row.is_on_disk.is_(False))
+
+
+def _is_of(stream: StreamKey) -> ColumnElement[bool]:
+    return and_(Row.camera_id == stream.camera_id, Row.channel == stream.channel, Row.quality == stream.quality.value)
+
+
+def _is_in(places: ReachablePlaces) -> ColumnElement[bool]:
+    on_disk = and_(Row.is_on_disk, Row.node.in_(places.nodes))
+    return or_(on_disk, Row.object_key.is_not(None)) if places.has_objects else on_disk
+
+
+_MAIN_OR_SUB = {it.value: it for it in RecordedQuality}
+
+
+def _stored(row: Any) -> StoredFile:
+    """Return the file of a row of _FILES."""
+    file_id, node, camera_id, channel, quality, start_ms, end_ms, suffix, size_bytes, *others = row
+    stream = StreamKey(camera_id, channel, _MAIN_OR_SUB[quality])
+    volume, stretch_id, epoch, is_sealed, is_on_disk, object_key = others
+    return StoredFile(
+        file_id,
+        node,
+        stream,
+        start_ms,
+        end_ms,
+        size_bytes,
+        volume,
+        suffix=suffix,
+        stretch_id=stretch_id,
+        epoch=epoch,
+        is_sealed=is_sealed,
+        is_on_disk=is_on_disk,
+        object_key=object_key,
+    )

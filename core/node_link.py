@@ -1,0 +1,121 @@
+"""Signed requests between the nodes of one app. They read only, within a limit of time and size.
+
+All nodes have the same key of passwords. The key of signatures is derived from it. A signature names the asked node,
+the path with its query, and the time, so it serves for one address at one node, for a minute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+from contextlib import closing
+from datetime import datetime, timedelta
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import Protocol
+
+from core.clock import Clock
+from core.errors import Unavailable
+from core.placement import Node
+
+log = logging.getLogger(__name__)
+
+SIGNATURE = "X-Node-Signature"
+USUAL_LIMIT_S = 1.0
+VALID_S = 60.0  # the wall clocks of nodes may differ by so much
+_MOST_BYTES = 8_000_000
+_CHUNK_BYTES = 65_536
+
+
+class NodeKeys(Protocol):
+    """Has the key that all nodes share (OnvifManager)."""
+
+    def node_key(self) -> bytes:
+        """Return the key of signatures. Raise Unavailable before the start."""
+        ...
+
+
+class NodeSilent(Unavailable):
+    """Another node does not answer, or not in time."""
+
+    code = "node_away"
+
+    def __init__(self, node: Node, reason: str) -> None:
+        super().__init__(f"The server {node.name} does not answer: {reason}.")
+
+
+class NodeRefuses(Unavailable):
+    """Another node answers with another status than 200."""
+
+    code = "node_away"
+
+    def __init__(self, node: Node, status: int) -> None:
+        super().__init__(f"The server {node.name} refuses a request of this one (status {status}).")
+        self.status = status
+
+
+class NodeLink:
+    """Asks other nodes, and checks their signatures. Thread-safe.
+
+    Each request has a connection of its own: on a local network that costs less than the care for a kept one.
+    """
+
+    def __init__(self, keys: NodeKeys, clock: Clock) -> None:
+        self._keys = keys
+        self._clock = clock
+
+    def read(self, node: Node, path: str, *, timeout_s: float = USUAL_LIMIT_S, most_bytes: int = _MOST_BYTES) -> bytes:
+        """Return the body of another node's answer to GET `path` (with its query).
+
+        Raise NodeSilent if it does not answer within `timeout_s`, or with more than `most_bytes`; NodeRefuses for
+        another status than 200.
+        """
+        ends_s = self._clock.monotonic_s() + timeout_s
+        host, _, port = node.address.rpartition(":")
+        try:
+            with closing(HTTPConnection(host.strip("[]"), int(port), timeout=timeout_s)) as connection:
+                connection.request("GET", path, headers={SIGNATURE: self.sign(node, path), "Connection": "close"})
+                with closing(connection.getresponse()) as answer:
+                    if answer.status != 200:
+                        raise NodeRefuses(node, answer.status)
+                    return self._body(answer, node, ends_s, most_bytes)
+        except (OSError, HTTPException, ValueError) as error:
+            raise NodeSilent(node, type(error).__name__) from error
+
+    def _body(self, answer: HTTPResponse, node: Node, ends_s: float, most_bytes: int) -> bytes:
+        body = bytearray()
+        while chunk := answer.read1(_CHUNK_BYTES):
+            body += chunk
+            if len(body) > most_bytes:
+                raise NodeSilent(node, "its answer is too long")
+            if self._clock.monotonic_s() > ends_s:
+                raise NodeSilent(node, "its answer takes too long")
+        if answer.length:
+            raise NodeSilent(node, "its answer ends too early")
+        return bytes(body)
+
+    def sign(self, node: Node, path: str) -> str:
+        """Return the signature of GET `path` at a node, as of now."""
+        at = self._clock.now_utc()
+        return f"{_milliseconds(at)}:{self._mac(node.name, path, _milliseconds(at))}"
+
+    def is_signed(self, signature: str, this: Node, path: str) -> bool:
+        """True if another node signed GET `path` at this node in the last minute. False for a single process."""
+        sent_ms, _, mac = signature.partition(":")
+        if not this.place or not sent_ms.isascii() or not sent_ms.isdigit() or len(sent_ms) > 15:
+            return False
+        if not hmac.compare_digest(mac.encode(), self._mac(this.name, path, int(sent_ms)).encode()):
+            return False
+        age = timedelta(milliseconds=_milliseconds(self._clock.now_utc()) - int(sent_ms))
+        if abs(age) > timedelta(seconds=VALID_S):
+            log.warning("the clock of another server differs by %d s; its request is refused", age.total_seconds())
+            return False
+        return True
+
+    def _mac(self, name: str, path: str, sent_ms: int) -> str:
+        text = "\n".join(("GET", name, path, str(sent_ms)))
+        return hmac.new(self._keys.node_key(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _milliseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1000)

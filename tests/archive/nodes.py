@@ -1,0 +1,113 @@
+"""Two nodes with archives of their own on one database, in one process. They read each other's files without HTTP."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from uuid import NAMESPACE_DNS, uuid5
+
+from archive.disk_reads import DiskReads
+from archive.disk_replay import DiskReplayConnection
+from archive.files_of_nodes import FilesOfNodes
+from archive.index import ArchiveIndex
+from archive.local_files import LocalFiles
+from archive.open_files import OpenFiles
+from archive.publishing import FilePublisher
+from archive.served_files import ServedFiles
+from archive.shared_files import SharedFiles
+from archive.storages import READ_PATH, NodeStorage, Storages
+from archive.stream_reader import StreamReader
+from core.archive import FootageElsewhere, StreamKey
+from core.errors import NotFound, Unavailable
+from core.placement import Node
+from database import Database
+from tests.archive.recorded import MAIN, Footage
+from tests.hand_clock import HandClock
+from tests.media.rtsp.replay.listening import Listener
+from tests.patience import until
+from tests.placement.fake import FakePlacement
+
+_PATH = re.compile(rf"{READ_PATH}/(\d+)(/size)?(?:\?first=(\d+)&count=(\d+))?")
+
+
+class Refused(Unavailable):
+    """A node's answer with another status than 200, as of core.node_link."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+
+
+@dataclass
+class Network:
+    """Asks the other node's ServedFiles. `silent`: names of nodes that do not answer."""
+
+    nodes: dict[str, ArchiveNode] = field(default_factory=dict)
+    silent: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
+
+    def read(self, node: Node, path: str, *, timeout_s: float, most_bytes: int) -> bytes:
+        del timeout_s
+        self.asked.append(path)
+        if node.name in self.silent:
+            raise Unavailable("it does not answer")
+        found = _PATH.fullmatch(path)
+        assert found, path
+        served = self.nodes[node.name].served
+        try:
+            if found[2]:
+                return str(served.size(int(found[1]))).encode()
+            data = served.read(int(found[1]), int(found[3]), int(found[4]))
+        except NotFound:
+            raise Refused(404) from None
+        assert len(data) <= most_bytes
+        return data
+
+
+class ArchiveNode:
+    """One of the nodes. `footage` writes its files and its index; publish() tells the others."""
+
+    def __init__(self, name: str, folder: Path, database: Database, network: Network, *, file_s: float = 10.0) -> None:
+        folder.mkdir(exist_ok=True)
+        self.clock = HandClock()
+        self.index = ArchiveIndex(folder / "archive.sqlite3")
+        self.index.open()
+        self.placement = FakePlacement(this=Node(name, "127.0.0.1:5001", name))
+        self.shared = SharedFiles(database, name)
+        self.footage = Footage(self.index, folder / "volume", file_s=file_s, volume=str(uuid5(NAMESPACE_DNS, name)))
+        self.publisher = FilePublisher(self.index, self.shared, self.clock)
+        local = LocalFiles(self.index, OpenFiles(), DiskReads())
+        self.served = ServedFiles(self.index, local, self.shared)
+        self.storages = Storages(NodeStorage(self.placement, network, self.clock))
+        self.files = FilesOfNodes(local, self.shared, self.storages, self.clock)
+        self._opened: list[DiskReplayConnection] = []
+        network.nodes[name] = self
+
+    def knows(self, other: ArchiveNode, *, is_alive: bool = True) -> None:
+        self.placement.add(other.placement.this_node(), is_alive=is_alive)
+
+    def played(self, start_s: float, stream: StreamKey = MAIN, *, end_s: float | None = None) -> Listener:
+        """Play to the end, and return what the consumer got."""
+        self.look_again()
+        listener = Listener()
+        connection = DiskReplayConnection(StreamReader(self.files, stream), self.clock)
+        self._opened.append(connection)
+        connection.play(start_s, listener, end_device_s=end_s)
+        until(lambda: listener.ends or listener.errors, what="the end of the replay")
+        return listener
+
+    def elsewhere(self, start: datetime, end: datetime) -> list[FootageElsewhere]:
+        self.look_again()
+        stretches = self.index.stretches(self.index.streams(), start, end)
+        return self.files.footage_elsewhere(1, 1, start, end, stretches)
+
+    def look_again(self) -> None:
+        """Let what the node remembers of other places grow old."""
+        self.clock.move(seconds=2.5)
+
+    def close(self) -> None:
+        for connection in self._opened:
+            connection.close(5.0)
+        self.index.close()

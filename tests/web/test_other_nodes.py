@@ -1,0 +1,153 @@
+"""One view of all nodes: lists that concern no single camera, with a living, a dead and a hung node beside this one."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from core.access import EVERYTHING, Role, Scope
+from core.node_link import SIGNATURE
+from core.placement import Node
+from core.settings import Settings
+from placement.alone import Alone
+from tests.patience import promised
+from tests.placement.fake import HERE, FakePlacement
+from tests.web.other_node import OtherNode
+from tests.web.stand_in_cameras import StandInCameras
+from tests.web.stand_in_streams import StandInStreams, session
+from tests.web.web_harness import ApiClient, WebHarness
+from web.services import EXTENSION, Managers
+
+STREAMS, STORAGE = "/api/internal/streams", "/api/internal/storage"
+PROFILE = "MediaProfile00000"
+
+
+@pytest.fixture
+def placement() -> FakePlacement:
+    return FakePlacement([1])
+
+
+@pytest.fixture
+def other(
+    settings: Settings, managers: Managers, placement: FakePlacement, cameras: StandInCameras, tmp_path: Path
+) -> Iterator[OtherNode]:
+    streams = StandInStreams(tmp_path / "other-streams", cameras)
+    streams.sessions[f"camera2_{PROFILE}"] = session(f"camera2_{PROFILE}", 2, PROFILE)
+    made = OtherNode(settings, managers, streams).start()
+    placement.take(2, made.node)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def hung(placement: FakePlacement) -> Iterator[Node]:
+    """A node that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        node = Node("hung", f"127.0.0.1:{server.getsockname()[1]}", "p3")
+        placement.add(node)
+        yield node
+
+
+@pytest.fixture
+def admin(harness: WebHarness) -> ApiClient:
+    return harness.token_client(Role.ADMIN)
+
+
+def listed(api: ApiClient) -> tuple[set[tuple[str, int]], list[str]]:
+    """Return node and camera of the running streams, and the silent nodes."""
+    answer = api.request("GET", "/api/streams/all")
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    found = answer.get_json()
+    return {(stream["node"], stream["camera_id"]) for stream in found["streams"]}, found["silent_nodes"]
+
+
+def test_the_running_streams_of_all_nodes_are_listed_with_their_node(
+    admin: ApiClient, streams: StandInStreams, other: OtherNode
+) -> None:
+    found, silent = listed(admin)
+    assert ("there", 2) in found
+    assert {node for node, _ in found} == {"here", "there"}
+    assert silent == []
+    total = len(admin.request("GET", "/api/streams/all").get_json()["streams"])
+    assert total == len(streams.sessions) + len(other.streams.sessions)
+
+
+def test_a_stream_of_another_node_is_hidden_like_an_own_one(harness: WebHarness, other: OtherNode) -> None:
+    other.streams.sessions["camera1_x"] = session("camera1_x", 1, "no such profile")
+
+    def seen(scope: Scope) -> set[int]:
+        found, _ = listed(harness.token_client(Role.VIEWER, scope))
+        return {camera_id for node, camera_id in found if node == "there"}
+
+    assert seen(EVERYTHING) == {1, 2}
+    assert seen(Scope({1: None})) == {1}
+    assert seen(Scope({2: frozenset({1})})) == {2}
+    assert seen(Scope({2: frozenset({2})})) == set()
+    assert seen(Scope({1: frozenset({1})})) == set()  # the channel of that stream is not known
+
+
+def test_a_dead_node_and_a_hung_one_are_named_within_about_a_second(
+    admin: ApiClient, other: OtherNode, hung: Node, placement: FakePlacement
+) -> None:
+    other.stop()
+    placement.add(Node("gone", "127.0.0.1:1", "p4"), is_alive=False)
+    with promised(2.0):
+        found, silent = listed(admin)
+    assert {node for node, _ in found} == {"here"}
+    assert silent == ["gone", "hung", "there"]
+
+
+def test_an_answer_that_cannot_be_read_counts_as_none(
+    admin: ApiClient, other: OtherNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """During an upgrade, a node may have another version."""
+    monkeypatch.setitem(other.web.view_functions, "internal.streams", lambda: {"streams": [{"id": 5}]})
+    assert listed(admin)[1] == ["there"]
+
+
+def test_the_volumes_of_all_nodes_are_listed_with_their_node(admin: ApiClient, other: OtherNode, hung: Node) -> None:
+    found = admin.request("GET", "/api/storage").get_json()
+    assert {volume["node"] for volume in found["volumes"]} == {"here", "there"}
+    assert found["silent_nodes"] == ["hung"]
+
+
+class TestInternal:
+    """What only other nodes may ask."""
+
+    @pytest.mark.parametrize("path", [STREAMS, STORAGE])
+    def test_a_user_gets_nothing_whatever_the_role(self, admin: ApiClient, path: str) -> None:
+        for headers in ({}, {SIGNATURE: "1:aa"}, {SIGNATURE: ""}):
+            asked = ApiClient(admin.client, {**admin.headers, **headers})
+            assert asked.request("GET", path).status_code == 401
+
+    def test_a_signed_request_through_the_front_door_is_refused(self, client: FlaskClient, managers: Managers) -> None:
+        signed = {SIGNATURE: managers.node_link.sign(HERE, STREAMS)}
+        assert client.get(STREAMS, headers=signed).status_code == 200
+        assert client.get(STREAMS, headers={**signed, "X-Front-Door": "nodes"}).status_code == 401
+
+    def test_a_signature_for_another_path_is_refused(self, client: FlaskClient, managers: Managers) -> None:
+        signed = {SIGNATURE: managers.node_link.sign(HERE, STREAMS)}
+        for path in (STORAGE, f"{STREAMS}?x=1"):
+            assert client.get(path, headers=signed).status_code == 401
+
+
+class TestAlone:
+    @pytest.fixture
+    def placement(self) -> Alone:
+        return Alone()
+
+    def test_a_single_process_asks_nobody(self, harness: WebHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+        services: Any = harness.app.extensions[EXTENSION]
+        monkeypatch.setattr(services.node_link, "read", None)  # a call would fail
+        found, silent = listed(harness.token_client(Role.ADMIN))
+        assert {node for node, _ in found} == {""}
+        assert silent == []
+
+    def test_a_single_process_answers_no_node(self, client: FlaskClient, managers: Managers) -> None:
+        signed = {SIGNATURE: managers.node_link.sign(managers.placement.this_node(), STREAMS)}
+        assert client.get(STREAMS, headers=signed).status_code == 401

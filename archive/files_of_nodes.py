@@ -79,15 +79,13 @@ class FilesOfNodes(ReadableFiles):
         places = self._storages.places()
         files = _joined(self._elsewhere(streams, start, end))
         here = [(it.stream.quality, it.start, it.end) for it in own]
-        in_objects = [it for it in files if it.node not in places.nodes and places.has(it)]
+        of_nodes = [it for it in files if places.has_node_of(it)]
+        in_objects = [it for it in files if places.has(it) and not places.has_node_of(it)]
+        away = [it for it in files if not places.has(it) and it.node != self._shared.node]
         here += [(it.stream.quality, from_ms(it.start_ms), from_ms(it.end_ms)) for it in in_objects]
         found: list[FootageElsewhere] = []
-        for is_away in (False, True):
-            ranked = sorted(
-                (it for it in files if it not in in_objects and (it.node not in places.nodes) is is_away),
-                key=lambda it: (-it.epoch, it.start_ms),
-            )
-            for file in ranked:
+        for is_away, those in ((False, of_nodes), (True, away)):
+            for file in sorted(those, key=lambda it: (-it.epoch, it.start_ms)):
                 quality = file.stream.quality
                 parts = _outside(
                     (max(start, from_ms(file.start_ms)), min(end, from_ms(file.end_ms))),
@@ -169,7 +167,7 @@ class FilesOfNodes(ReadableFiles):
     def refuse_missing(self, stream: StreamKey, start_ms: int, end_ms: int) -> None:
         places = self._storages.places()
         for file in self._elsewhere([stream], from_ms(start_ms), from_ms(end_ms)):
-            if not places.has(file):
+            if not places.has(file) and file.node != self._shared.node:
                 raise ArchiveUnreadable(f"Only the server {file.node} has this recording, and it does not answer.")
 
 

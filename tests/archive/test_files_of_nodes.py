@@ -349,3 +349,19 @@ def test_time_in_the_object_storage_is_not_elsewhere(
     south.storages.use_objects(Shelf())
     south.knows(north, is_alive=False)
     assert elsewhere(south, 0, 60) == [(10, 20, "north", True)]
+
+
+def test_a_deleted_file_is_elsewhere_only_while_its_copy_cannot_be_read(
+    database: Database, north: ArchiveNode, south: ArchiveNode
+) -> None:
+    """Its copy is in an object storage that one of the nodes does not use."""
+    north.footage.record(T, T + 8)
+    north.publisher.publish()
+    with database.write() as session:
+        session.execute(update(ArchiveFileRow).values(object_key="one"))
+    north.index.delete([FileKey(MAIN, north.footage.volume_id, round(T * 1000))])
+    north.publisher.publish()
+    assert elsewhere(south, 0, 60) == [(0, 8, "north", True)]
+    assert elsewhere(north, 0, 60) == []
+    south.storages.use_objects(Shelf())
+    assert elsewhere(south, 0, 60) == []

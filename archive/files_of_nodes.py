@@ -19,7 +19,7 @@ from archive.shared_files import SharedFiles
 from archive.storages import Storages, StoredBytes
 from core.archive import ArchivedStream, ArchiveStretch, FootageElsewhere, GapReason, Origin, StreamKey
 from core.clock import Clock
-from core.errors import ArchiveUnreadable
+from core.errors import ArchiveUnreadable, Unavailable
 from core.recording_storage import StoredFile
 from media.archive.file_reader import ArchiveFile, ArchiveFileError
 
@@ -51,12 +51,18 @@ class FilesOfNodes(ReadableFiles):
     # ---- what other places have ------------------------------------------------------------------
 
     def extents(self, camera_id: int) -> Sequence[ArchivedStream]:
-        """Return the streams of a camera that other places have files of. It may be two seconds old."""
+        """Return the streams of a camera that other places have files of, as of two seconds ago or, while the database
+        is lost, as of its last answer: own footage plays on. Raise Unavailable without one."""
         now_s = self._clock.monotonic_s()
         kept = self._extents.get(camera_id)
         if kept is not None and now_s - kept[0] < _EXTENTS_S:
             return kept[1]
-        found = self._shared.extents(camera_id)
+        try:
+            found = self._shared.extents(camera_id)
+        except Unavailable:
+            if kept is None:
+                raise
+            return kept[1]
         self._extents[camera_id] = (now_s, found)
         return found
 

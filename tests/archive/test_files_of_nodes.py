@@ -230,6 +230,15 @@ def test_a_node_that_falls_silent_is_left_alone_for_a_while(
     assert seconds(south.played(T + 5).units) == frames(5, 30)
 
 
+def test_own_footage_plays_on_while_the_database_is_lost(
+    database: Database, south: ArchiveNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    south.footage.record(T, T + 10)
+    south.played(T)
+    monkeypatch.setattr(database, "_engine", None)
+    assert seconds(south.played(T).units) == frames(0, 10)
+
+
 def test_a_file_that_was_deleted_at_the_other_node_is_a_gap(north: ArchiveNode, south: ArchiveNode) -> None:
     north.footage.record(T, T + 30)
     north.publisher.publish()

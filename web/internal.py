@@ -5,12 +5,14 @@ Each answer has all that the node knows. The node that asks leaves out what its 
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
+from core.errors import NotFound
 from web.access.targets import channel_of_stream
 from web.api import models
 from web.api.answers import answer
 from web.api.storage import own_storage
+from web.fields import parse_id
 from web.services import services
 
 blueprint = Blueprint("internal", __name__, url_prefix="/api/internal")
@@ -30,6 +32,18 @@ def streams() -> Response:
             ]
         )
     )
+
+
+@blueprint.get("/events/<event_id>/picture")
+def event_picture(event_id: str) -> Response:
+    """The picture of an event that this node has taken. `camera`: id of its camera."""
+    try:
+        jpeg = services().events.pictures.get(parse_id(request.args.get("camera", "")), parse_id(event_id))
+    except ValueError:
+        jpeg = None
+    if jpeg is None:
+        raise NotFound("This server has no picture of the event.")
+    return Response(jpeg, mimetype="image/jpeg")
 
 
 @blueprint.get("/storage")

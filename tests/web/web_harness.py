@@ -29,7 +29,11 @@ OPEN = {
     "/api/session POST",
 }
 SETUP = {"/welcome", "/api/setup", "/api/setup/postpone"}
-NODES = {"/api/internal/streams", "/api/internal/storage"}  # no user, whatever the role
+NODES = {  # no user, whatever the role
+    "/api/internal/streams",
+    "/api/internal/storage",
+    "/api/internal/events/<event_id>/picture",
+}
 LOGGED_IN = {"/account", "/api/openapi.json", "/api/docs", "/api/session DELETE", "/api/session/password"}
 MOTION = "/api/cameras/<camera_id>/channels/<number>/motion"
 VIEWER = {

@@ -77,6 +77,7 @@ RULES: dict[str, Rule] = {
     "api_nodes.use_node": Rule(Permission.MANAGE, action="use_node"),
     "internal.streams": Rule(Open.NODES),
     "internal.storage": Rule(Open.NODES),
+    "internal.event_picture": Rule(Open.NODES),
     # accounts
     "api_accounts.get_session": Rule(Open.ALL),
     "api_accounts.log_in": Rule(Open.ALL, action="log_in"),

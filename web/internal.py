@@ -6,11 +6,14 @@ Each answer has all that the node knows. The node that asks leaves out what its 
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
+from pydantic import ValidationError
 
-from core.errors import NotFound
+from core.errors import InvalidRequest, NotFound
 from web.access.targets import channel_of_stream
 from web.api import models
 from web.api.answers import answer
+from web.api.audit import own_audit
+from web.api.audit_models import AuditQuery
 from web.api.storage import own_storage
 from web.fields import parse_id
 from web.services import services
@@ -32,6 +35,16 @@ def streams() -> Response:
             ]
         )
     )
+
+
+@blueprint.get("/audit")
+def audit() -> Response:
+    """Lines of this node's audit log."""
+    try:
+        query = AuditQuery.model_validate(request.args.to_dict())
+    except ValidationError:
+        raise InvalidRequest("The query is not valid.") from None
+    return answer(own_audit(query))
 
 
 @blueprint.get("/events/<event_id>/picture")

@@ -124,6 +124,27 @@ def test_the_volumes_of_all_nodes_are_listed_with_their_node(admin: ApiClient, o
     assert found["silent_nodes"] == ["hung"]
 
 
+def test_the_audit_logs_of_all_nodes_are_one_list(admin: ApiClient, other: OtherNode, hung: Node) -> None:
+    """Both nodes of this test write the same files, so each line is there twice."""
+    for _ in range(3):
+        admin.request("POST", "/api/nodes/there/drain")
+        admin.request("DELETE", "/api/nodes/there/drain")
+    seen: list[tuple[str, str, str]] = []
+    query = ""
+    while True:
+        found = admin.request("GET", f"/api/audit?limit=2{query}").get_json()
+        assert found["silent_nodes"] == ["hung"]
+        seen += [(line["time"], line["node"], line["action"]) for line in found["lines"]]
+        if found["next_before"] is None:
+            break
+        query = f"&before={found['next_before']}"
+    assert [time for time, _, _ in seen] == sorted((time for time, _, _ in seen), reverse=True)
+    for node in ("here", "there"):
+        own = [action for _, name, action in seen if name == node and action.endswith("_node")]
+        assert own == ["use_node", "drain_node"] * 3
+    assert {line["about"].get("node") for line in found["lines"]} <= {"there", None}
+
+
 @pytest.fixture
 def events_there(
     database: Database, settings: Settings, cameras: StandInCameras, accounts: AccountManager, tmp_path: Path

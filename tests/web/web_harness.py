@@ -32,6 +32,7 @@ SETUP = {"/welcome", "/api/setup", "/api/setup/postpone"}
 NODES = {  # no user, whatever the role
     "/api/internal/streams",
     "/api/internal/storage",
+    "/api/internal/audit",
     "/api/internal/events/<event_id>/picture",
 }
 LOGGED_IN = {"/account", "/api/openapi.json", "/api/docs", "/api/session DELETE", "/api/session/password"}

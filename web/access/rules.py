@@ -76,6 +76,7 @@ RULES: dict[str, Rule] = {
     "api_nodes.drain_node": Rule(Permission.MANAGE, action="drain_node"),
     "api_nodes.use_node": Rule(Permission.MANAGE, action="use_node"),
     "internal.streams": Rule(Open.NODES),
+    "internal.audit": Rule(Open.NODES),
     "internal.storage": Rule(Open.NODES),
     "internal.event_picture": Rule(Open.NODES),
     # accounts
@@ -91,6 +92,7 @@ RULES: dict[str, Rule] = {
     "api_accounts.remove_user": Rule(Permission.MANAGE, action="remove_user", is_for_people=True),
     "api_accounts.list_sessions": Rule(Permission.MANAGE),
     "api_accounts.end_session": Rule(Permission.MANAGE, action="end_session", is_for_people=True),
+    "api_audit.list_audit": Rule(Permission.MANAGE),
     "api_accounts.list_tokens": Rule(Permission.MANAGE),
     "api_accounts.add_token": Rule(Permission.MANAGE, action="add_token", is_for_people=True),
     "api_accounts.remove_token": Rule(Permission.MANAGE, action="remove_token", is_for_people=True),

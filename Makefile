@@ -46,6 +46,10 @@ motion: $(VENV)/.installed-motion ## the app looks for motion itself, where a de
 postgresql: $(VENV)/.installed-postgresql ## the driver for a PostgreSQL database, which DATABASE_URL names
 	@$(BIN)/python tools/install_progress.py sum $(INSTALLED)
 
+.PHONY: object-storage
+object-storage: $(VENV)/.installed-object-storage ## copies of recordings in an object storage (S3), which OBJECT_STORAGE_URL names
+	@$(BIN)/python tools/install_progress.py sum $(INSTALLED)
+
 .PHONY: install
 install: $(VENV)/.installed $(VENV)/.specs front-end ## Python and front-end packages, and the built front end
 	@$(BIN)/python tools/install_progress.py sum $(INSTALLED)
@@ -74,6 +78,17 @@ $(VENV)/.installed-dev: requirements-dev.txt requirements.txt constraints.txt | 
 $(VENV)/.installed-postgresql: requirements-postgresql.txt constraints.txt | $(VENV)/.installed
 	@echo "Installing the driver for PostgreSQL ..."
 	@set -o pipefail; $(PIP) install -r requirements-postgresql.txt -c constraints.txt | $(SHOW) "Python package"
+	@touch $@
+
+$(VENV)/.installed-object-storage: requirements-object-storage.txt constraints.txt | $(VENV)/.installed
+	@echo "Installing the client of object storages ..."
+	@set -o pipefail; $(PIP) install -r requirements-object-storage.txt -c constraints.txt | $(SHOW) "Python package"
+	@touch $@
+
+# Without the packages' own wishes: they conflict with the versions of the environment.
+$(VENV)/.s3-server: requirements-s3-server.txt | $(VENV)/bin/python
+	@rm -rf $(VENV)/s3-server
+	@set -o pipefail; $(PIP) install --no-deps --target $(VENV)/s3-server -r requirements-s3-server.txt | $(SHOW) "Python package"
 	@touch $@
 
 # A developer's environment has OpenCV by another package (ipycam's), which has the same files.
@@ -107,7 +122,7 @@ front-end: $(VENDOR)/hls.mjs ## one script and one style sheet for each page, in
 	@node tools/build_front_end.mjs
 
 .PHONY: install-dev
-install-dev: node_modules/.installed-dev $(VENV)/.installed-dev install
+install-dev: node_modules/.installed-dev $(VENV)/.installed-dev $(VENV)/.s3-server install
 	@tools/system-packages.sh
 
 # Several processes share the cores, since most tests wait; each runs whole files. With T, one file or folder alone.

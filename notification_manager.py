@@ -311,6 +311,7 @@ class NotificationManager:
         With several nodes, also the sinks that other nodes have changed, and the deliveries of dead ones.
         """
         self._rules.load()
+        self._deliveries.drop_unsure()
         self._follow_sinks()
         if self._takes_over:
             self._take_over()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.util import find_spec
@@ -94,6 +94,7 @@ class ObjectManager:
         self._ms: deque[float] = deque(maxlen=_MS_PICTURES)
         self._is_stopping = False
         self._thread: threading.Thread | None = None
+        self._on_chosen: list[Callable[[], None]] = []
         self._told: dict[tuple[Place, str], datetime | None] = {}  # by devices: the end, None while it goes on
         events.log.on_stored(self._note_stored)
         events.on_motion(self._note_told)
@@ -171,8 +172,23 @@ class ObjectManager:
     def choose(self, name: str | None) -> None:
         """Use a model from now on; None for no model. Raise NotFound."""
         self._models.choose(name)
+        self._use(self._models.chosen())
+        for listener in self._on_chosen:
+            listener()
+
+    def on_chosen(self, listener: Callable[[], None]) -> None:
+        """Call `listener()` after a user has chosen a model here."""
+        self._on_chosen.append(listener)
+
+    def read_choice_again(self) -> None:
+        """Follow a choice that a user has made at another node. Raise Unavailable."""
+        chosen = self._models.chosen()
+        if chosen != self._model:
+            self._use(chosen)
+
+    def _use(self, model: str) -> None:
         with self._changed:
-            self._model = self._models.chosen()
+            self._model = model
             self._problem, self._failed_s = "", float("-inf")
             self._ms.clear()
             child, self._child = self._child, None

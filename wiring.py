@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from account_manager import AccountManager
 from accounts.commands import users_commands
+from archive.storages import NodeStorage
 from archive_manager import ArchiveManager
 from backfill_manager import BackfillManager
 from cameras.onvif_device import OnvifNetwork
@@ -69,6 +70,7 @@ from workers.pinned_channels import PinnedChannels, parse_pinned_channels
 from workers.tours import TourWorker
 
 if TYPE_CHECKING:
+    from object_storage_manager import ObjectStorageManager
     from placement.local_node import LocalNode
 
 
@@ -107,6 +109,7 @@ class Application:
         self.cameras.use_placement(self.placement)
         self.events = EventManager(self.database, settings, clock, self.cameras)
         self.archive = ArchiveManager(self.database, settings, clock, self.gateway, self.cameras, self.events)
+        self.object_storage = self._make_object_storage(clock) if settings.object_storage_url else None
         self.web_push = WebPush(
             PushStore(self.database, self.cameras),
             PushServices(parse_push_services(settings.push_services), ca_file=settings.notification_ca_file),
@@ -118,6 +121,8 @@ class Application:
         self.objects = ObjectManager(self.database, settings, clock, self.spawner, self.events)
         self.motion.show_pictures_to(self.objects)
         self.event_watch = EventWatch(self.events, self.cameras, self.archive, clock)
+        if self.object_storage is not None:
+            self.event_watch.also_watch(self.object_storage)
         self.recordings = RecordingManager(self.database, settings, clock, self.cameras, self.archive)
         self.event_import = EventImporter(self.events, self.cameras, self.recordings, settings, clock)
         self.backfills = BackfillManager(
@@ -191,12 +196,14 @@ class Application:
             subscribe(self.recordings.forget_camera)
             subscribe(self.pictures.forget_camera)
             subscribe(self.ptz.forget_camera)
+        node_link = NodeLink(self.cameras, clock)
         if self.node is not None:
             self.node.follow_cameras(self.cameras, self.streams)  # first: it continues refused logins
             self.node.follow_logins(self.accounts)
             self.node.follow_events(self.events.log)
             self.node.follow_sinks(self.notifications)
-        node_link = NodeLink(self.cameras, clock)
+            self.archive.share_files(NodeStorage(self.placement, node_link, clock))
+            self.node.follow_models(self.objects)
         managers = Managers(
             cameras=self.cameras,
             streams=self.streams,
@@ -217,7 +224,10 @@ class Application:
             searches=self.searches,
             placement=self.placement,
             node_link=node_link,
+            object_storage=self.object_storage,
         )
+        if self.object_storage is not None:
+            self.archive.use_object_storage(self.object_storage.store)  # after share_files()
         services = Services(settings, managers, is_ready=self.is_ready)
         self.sockets = services.sockets
         self._follow_moves()
@@ -234,6 +244,12 @@ class Application:
         from placement.pulse import LoopPulse  # noqa: PLC0415 - as above
 
         return LocalNode(self.database, self.settings, clock, [LoopPulse(self._media_thread)], API_VERSION)
+
+    def _make_object_storage(self, clock: Clock) -> ObjectStorageManager:
+        """Build the copies in an object storage; the code is loaded only for them."""
+        from object_storage_manager import ObjectStorageManager  # noqa: PLC0415 - others save its memory
+
+        return ObjectStorageManager(self.database, self.settings, clock, self.placement, self.archive)
 
     def _follow_moves(self) -> None:
         """Let the managers follow the moves of cameras between nodes.
@@ -290,6 +306,7 @@ class Application:
                 (self.gateway.start, self.gateway.stop),
                 (self.cameras.start, self.cameras.stop),
                 (self.archive.start, self.archive.stop),
+                (self._start_copies, self._stop_copies),
                 (self.events.start, self.events.stop),
                 (self.event_listeners.start, self.event_listeners.stop),
                 (self.objects.start, self.objects.stop),
@@ -319,6 +336,14 @@ class Application:
                 with suppress(Conflict):  # another node, which starts at the same time, has added it
                     self.cameras.add_pretend_recorder()
             self._running = started.pop_all()
+
+    def _start_copies(self) -> None:
+        if self.object_storage is not None:
+            self.object_storage.start()
+
+    def _stop_copies(self) -> None:
+        if self.object_storage is not None:
+            self.object_storage.stop()
 
     def _start_accounts(self) -> None:
         self.accounts.start(checks_logins=True)

@@ -127,6 +127,10 @@ class DiskReplayConnection(ReplayConnection):
         consumer = playback.consumer
         try:
             has_units = self._deliver_all(playback)
+            if has_units is False:
+                start_ms = round(playback.start_s * 1000)
+                end_ms = start_ms + 1 if playback.end_s is None else round(playback.end_s * 1000)
+                self._reader.refuse_missing(start_ms, end_ms)
             if has_units is not None:
                 consumer.on_end(END_OF_RECORDING if has_units else NO_DATA)
             return

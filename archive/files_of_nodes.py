@@ -8,7 +8,7 @@ epoch counts then, and nothing is played twice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
@@ -135,19 +135,40 @@ class FilesOfNodes(ReadableFiles):
         return min(found, key=attrgetter("start_ms"), default=None)
 
     def open(self, stream: StreamKey, file: ReadableFile) -> OpenedFile | None:
-        if not isinstance(file.key, StoredFile):
-            return self._local.open(stream, file)
+        if isinstance(file.key, StoredFile):
+            return self._open_stored(file.key)
         try:
-            return ArchiveFile.of_source(StoredBytes(self._storages, file.key))
+            return self._local.open(stream, file)
+        except ArchiveUnreadable:
+            copy = self._copy_of(stream, file.key)
+            if copy is None:
+                raise
+            return self._open_stored(copy)
+
+    def _open_stored(self, file: StoredFile) -> OpenedFile | None:
+        try:
+            return ArchiveFile.of_source(StoredBytes(self._storages, file))
         except FileNotFoundError:
             return None
         except ArchiveFileError as error:
-            log.warning("archive file %d of the server %s cannot be read: %s", file.key.id, file.key.node, error)
+            log.warning("archive file %d of the server %s cannot be read: %s", file.id, file.node, error)
             return None
 
-    def refuse_missing(self, stream: StreamKey, time_ms: int) -> None:
+    def _copy_of(self, stream: StreamKey, key: Hashable) -> StoredFile | None:
+        """Return the copy in the object storage of a file of this node, whose own disk cannot be read."""
+        assert isinstance(key, FileKey)  # noqa: S101 - of the local index
+        if not self._storages.places().has_objects:
+            return None
+        rows = self._shared.files([stream], from_ms(key.start_ms), from_ms(key.start_ms + 1))
+        of_key = (
+            it for it in rows if (it.node, it.start_ms, it.suffix) == (self._shared.node, key.start_ms, key.suffix)
+        )
+        found = next((it for it in of_key if it.object_key is not None), None)
+        return None if found is None else replace(found, is_on_disk=False)
+
+    def refuse_missing(self, stream: StreamKey, start_ms: int, end_ms: int) -> None:
         places = self._storages.places()
-        for file in self._elsewhere([stream], from_ms(time_ms), from_ms(time_ms + 1)):
+        for file in self._elsewhere([stream], from_ms(start_ms), from_ms(end_ms)):
             if not places.has(file):
                 raise ArchiveUnreadable(f"Only the server {file.node} has this recording, and it does not answer.")
 

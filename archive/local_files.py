@@ -97,7 +97,7 @@ class LocalFiles(ReadableFiles):
             log.warning("archive file %s cannot be read: %s", key.path, error)
             return None
 
-    def refuse_missing(self, stream: StreamKey, time_ms: int) -> None:
+    def refuse_missing(self, stream: StreamKey, start_ms: int, end_ms: int) -> None:
         """Do nothing: an index names only the files of its own volumes."""
 
     def read(self, key: FileKey, first: int, count: int) -> bytes:

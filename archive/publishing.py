@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 OPEN_FILES_EVERY_S = 30.0
 """How often the row of a file that is being written is renewed. Other nodes know its end as well as that."""
-_COMPARE_EVERY_S = 3600.0
+_COMPARE_EVERY_S = 6 * 3600.0
 _TICK_S = 2.0
 _GATHER_S = 0.5
 _STOP_S = 2.0

@@ -64,6 +64,6 @@ class ReadableFiles(Protocol):
         """Open a file; None if it was deleted or is damaged. Raise ArchiveUnreadable if its place does not answer."""
         ...
 
-    def refuse_missing(self, stream: StreamKey, time_ms: int) -> None:
-        """Raise ArchiveUnreadable if the footage of this time exists in a place that does not answer."""
+    def refuse_missing(self, stream: StreamKey, start_ms: int, end_ms: int) -> None:
+        """Raise ArchiveUnreadable if a place that does not answer has footage of [start, end)."""
         ...

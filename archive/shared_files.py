@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from archive.records import from_ms, to_ms
@@ -18,7 +18,8 @@ from tables import ArchiveFileRow as Row
 from tables import CameraRow
 
 LONGEST_FILE_MS = 2 * 3600 * 1000  # as in archive/index.py
-_MOST_OF_ONE_CALL = 500  # rows of a statement; SQLite takes 32,766 values
+_MOST_OF_ONE_CALL = 200  # rows of a transaction; others write in between
+_FILES = select(*Row.__table__.columns)  # rows, not objects: a month of a channel has thousands
 Name = tuple[str, int, int]
 """A file of a recorded stream and of a node: volume, start_ms, suffix."""
 
@@ -65,7 +66,7 @@ class SharedFiles:
 
     def get(self, file_id: int) -> StoredFile | None:
         with self._database.read() as session:
-            row = session.get(Row, file_id)
+            row = session.execute(_FILES.where(Row.id == file_id)).one_or_none()
             return None if row is None else _stored(row)
 
     def files(self, streams: Iterable[StreamKey], start: datetime, end: datetime) -> list[StoredFile]:
@@ -74,15 +75,13 @@ class SharedFiles:
         found: list[StoredFile] = []
         with self._database.read() as session:
             for stream in streams:
-                rows = session.scalars(
-                    select(Row)
-                    .where(
+                rows = session.execute(
+                    _FILES.where(
                         _is_of(stream),
                         Row.start_ms < end_ms,
                         Row.start_ms > start_ms - LONGEST_FILE_MS,
                         Row.end_ms > start_ms,
-                    )
-                    .order_by(Row.start_ms, Row.suffix)
+                    ).order_by(Row.start_ms, Row.suffix)
                 )
                 found += map(_stored, rows)
         return sorted(found, key=lambda it: it.start_ms)
@@ -90,9 +89,8 @@ class SharedFiles:
     def next_elsewhere(self, stream: StreamKey, start_ms: int, places: ReachablePlaces) -> StoredFile | None:
         """Return the first file that begins at or after a time, and that one of these places has."""
         with self._database.read() as session:
-            row = session.scalars(
-                select(Row)
-                .where(_is_of(stream), Row.start_ms >= start_ms, self._is_elsewhere(), _is_in(places))
+            row = session.execute(
+                _FILES.where(_is_of(stream), Row.start_ms >= start_ms, self._is_elsewhere(), _is_in(places))
                 .order_by(Row.start_ms, Row.suffix)
                 .limit(1)
             ).first()
@@ -123,7 +121,7 @@ class SharedFiles:
     def own_files(self, stream: StreamKey) -> dict[Name, StoredFile]:
         """Return the rows of this node's files of a stream."""
         with self._database.read() as session:
-            rows = session.scalars(select(Row).where(_is_of(stream), Row.node == self.node))
+            rows = session.execute(_FILES.where(_is_of(stream), Row.node == self.node))
             return {(row.volume, row.start_ms, row.suffix): _stored(row) for row in rows}
 
     # ---- writing ---------------------------------------------------------------------------------
@@ -168,23 +166,34 @@ class SharedFiles:
             )
         }
         epochs = self._epochs(session, {it.stream.camera_id for it in files})
+        new: list[dict[str, object]] = []
         for it in files:
             stream = it.stream
             row = known.get((stream.camera_id, stream.channel, stream.quality.value, *it.name))
             if row is None:
-                row = Row(
-                    node=self.node,
-                    camera_id=stream.camera_id,
-                    channel=stream.channel,
-                    quality=stream.quality.value,
-                    volume=it.volume,
-                    start_ms=it.start_ms,
-                    suffix=it.suffix,
-                    epoch=epochs.get(stream.camera_id, 0),
-                )
-                session.add(row)
+                new.append(self._values(it, epochs.get(stream.camera_id, 0)))
+                continue
             row.end_ms, row.size_bytes, row.stretch_id = it.end_ms, it.size_bytes, it.stretch_id
             row.is_sealed, row.is_on_disk = it.is_sealed, True
+        if new:
+            session.execute(insert(Row), new)
+
+    def _values(self, file: WrittenFile, epoch: int) -> dict[str, object]:
+        return {
+            "node": self.node,
+            "camera_id": file.stream.camera_id,
+            "channel": file.stream.channel,
+            "quality": file.stream.quality.value,
+            "start_ms": file.start_ms,
+            "end_ms": file.end_ms,
+            "suffix": file.suffix,
+            "size_bytes": file.size_bytes,
+            "volume": file.volume,
+            "stretch_id": file.stretch_id,
+            "epoch": epoch,
+            "is_sealed": file.is_sealed,
+            "is_on_disk": True,
+        }
 
     def _epochs(self, session: Session, camera_ids: Collection[int]) -> dict[int, int]:
         """Return the epochs in which this node owns, or has owned, the cameras."""
@@ -209,19 +218,26 @@ def _is_in(places: ReachablePlaces) -> ColumnElement[bool]:
     return or_(on_disk, Row.object_key.is_not(None)) if places.has_objects else on_disk
 
 
+_MAIN_OR_SUB = {it.value: it for it in RecordedQuality}
+
+
 def _stored(row: Any) -> StoredFile:
+    """Return the file of a row of _FILES."""
+    file_id, node, camera_id, channel, quality, start_ms, end_ms, suffix, size_bytes, *others = row
+    stream = StreamKey(camera_id, channel, _MAIN_OR_SUB[quality])
+    volume, stretch_id, epoch, is_sealed, is_on_disk, object_key = others
     return StoredFile(
-        id=row.id,
-        node=row.node,
-        stream=StreamKey(row.camera_id, row.channel, RecordedQuality(row.quality)),
-        start_ms=row.start_ms,
-        end_ms=row.end_ms,
-        size_bytes=row.size_bytes,
-        volume=row.volume,
-        suffix=row.suffix,
-        stretch_id=row.stretch_id,
-        epoch=row.epoch,
-        is_sealed=row.is_sealed,
-        is_on_disk=row.is_on_disk,
-        object_key=row.object_key,
+        file_id,
+        node,
+        stream,
+        start_ms,
+        end_ms,
+        size_bytes,
+        volume,
+        suffix=suffix,
+        stretch_id=stretch_id,
+        epoch=epoch,
+        is_sealed=is_sealed,
+        is_on_disk=is_on_disk,
+        object_key=object_key,
     )

@@ -80,7 +80,9 @@ class NodeStorage(RecordingStorage):
                 with self._lock:
                     self._avoided_until_s[file.node] = self._clock.monotonic_s() + _AVOIDED_S
                 raise ArchiveUnreadable(_silent(file)) from error
-            raise ArchiveUnreadable(f"The server {file.node} cannot read this recording from its disk.") from error
+            log.warning("the server %s refuses the reading of a recording (status %s)", file.node, status)
+            what = "cannot read this recording from its disk" if status == 503 else "refuses to read this recording"
+            raise ArchiveUnreadable(f"The server {file.node} {what}.") from error
 
     def _living(self) -> dict[str, Node]:
         here, now_s = self._nodes.this_node().name, self._clock.monotonic_s()

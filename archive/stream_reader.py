@@ -71,8 +71,6 @@ class StreamReader:
         """
         self._reached_ms = start_ms
         number = self._open_at(start_ms)
-        if self._file is None:
-            self._files.refuse_missing(self.stream, start_ms)
         is_first, is_new_stretch = True, False
         while self._file is not None and self._row is not None:
             found = self._fragments()
@@ -99,6 +97,10 @@ class StreamReader:
         number = self._open_at(time_ms)
         found = self._fragments()
         return StoredFragment(self._file, found[number]) if self._file is not None and number < len(found) else None
+
+    def refuse_missing(self, start_ms: int, end_ms: int) -> None:
+        """Raise ArchiveUnreadable if a place that does not answer has footage of [start, end)."""
+        self._files.refuse_missing(self.stream, start_ms, end_ms)
 
     # ---- files -----------------------------------------------------------------------------------
 

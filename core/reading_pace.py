@@ -1,4 +1,4 @@
-"""The limit of the speed at which exports and backfills read from a recorder."""
+"""The limit of the speed at which exports and backfills read from a recorder, and at which copies are uploaded."""
 
 from __future__ import annotations
 

@@ -86,6 +86,30 @@ class Settings:
     archive_min_free_bytes: int = _setting(
         2_000_000_000, "Free disk space below which the oldest recordings are deleted; at least 5 % of the disk.", low=0
     )
+    object_storage_url: str = _setting(
+        "", "Bucket for copies of the app's own recordings (S3 API), as s3://bucket/prefix; by default none."
+    )
+    object_storage_endpoint: str = _setting(
+        "", "Address of the object storage, such as https://s3.example:9000; by default that of AWS in the region."
+    )
+    object_storage_region: str = _setting("us-east-1", "Region of the bucket.")
+    object_storage_key_id: str = _setting("", "Access key of the object storage.", is_secret=True)
+    object_storage_secret: str = _setting("", "Secret of the access key.", is_secret=True)
+    object_storage_plain_http: bool = _setting(
+        False, "Allow a plain HTTP address of the object storage that is not a loopback address."
+    )
+    object_storage_ca_file: Path | None = _setting(
+        None, "Certificates (PEM) of an own authority that the object storage may have, besides the public ones."
+    )
+    object_storage_max_mbps: float = _setting(
+        0.0, "Most Mbit/s for the upload to the object storage. 0: no limit.", low=0
+    )
+    object_storage_days: float = _setting(
+        0.0,
+        "Copies in the object storage are deleted after so many days, at the earliest with the file on the disk.",
+        low=0,
+        high=36_600,
+    )
     listen_to_events: bool = _setting(
         True, "Listen to the events of every device that reports some. A switch of each camera can turn this off."
     )
@@ -254,7 +278,7 @@ def _invalid_values(values: Mapping[str, Any]) -> list[str]:
         problems.append("TLS_CERT and TLS_KEY: set both or none")
     problems += [
         f"{name.upper()}={values[name]}: no such file"
-        for name in ("tls_cert", "tls_key", "notification_ca_file")
+        for name in ("tls_cert", "tls_key", "notification_ca_file", "object_storage_ca_file")
         if name in values and not values[name].is_file()
     ]
     for text in values.get("trusted_proxies", "").replace(",", " ").split():
@@ -291,6 +315,7 @@ def _invalid_values(values: Mapping[str, Any]) -> list[str]:
         if not _KEPT_CHANNEL.fullmatch(text)
     ]
     problems += _invalid_node(values)
+    problems += _invalid_object_storage(values)
     if (hours := values.get("backfill_hours", "")).strip() and not _HOURS.fullmatch(hours.strip()):
         problems.append("BACKFILL_HOURS: must be two hours of the day, such as 22-6")
     if values.get("browser_decoder", "webcodecs") not in {"webcodecs", "mse"}:
@@ -324,6 +349,33 @@ def _invalid_node(values: Mapping[str, Any]) -> list[str]:
     return problems
 
 
+def _invalid_object_storage(values: Mapping[str, Any]) -> list[str]:
+    """Return complaints about the settings of the object storage. They repeat no value, which may be a secret."""
+    named = [name for name in values if name.startswith("object_storage_") and name != "object_storage_url"]
+    if "object_storage_url" not in values:
+        return [f"{name.upper()}: needs an OBJECT_STORAGE_URL" for name in named]
+    problems = []
+    if not _BUCKET_URL.fullmatch(values["object_storage_url"]):
+        problems.append("OBJECT_STORAGE_URL: must be s3://, a bucket and perhaps a prefix, such as s3://cameras/north")
+    if not (values.get("object_storage_key_id") and values.get("object_storage_secret")):
+        problems.append("OBJECT_STORAGE_KEY_ID and OBJECT_STORAGE_SECRET: set both")
+    endpoint = values.get("object_storage_endpoint", "").lower()
+    if not endpoint:
+        return problems
+    if not _is_origin(endpoint):
+        problems.append(
+            "OBJECT_STORAGE_ENDPOINT: must be https://, a host name and perhaps a port, such as https://s3.example:9000"
+        )
+    elif endpoint.startswith("http://") and not values.get("object_storage_plain_http"):
+        host = _ORIGIN.fullmatch(endpoint)
+        if host is None or not is_loopback(host[1].strip("[]")):
+            problems.append(
+                "OBJECT_STORAGE_ENDPOINT: must be https://, because recordings would be sent without encryption; "
+                "OBJECT_STORAGE_PLAIN_HTTP=yes allows http://"
+            )
+    return problems
+
+
 def _can_be_reached(host: str) -> bool:
     """True for the IP address of a machine: the front door looks up no names."""
     try:
@@ -345,6 +397,7 @@ _HOST_AND_PORT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:(?P<port>[1-
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}")
 _PORT = r"[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
 _NODE_ADDRESS = re.compile(rf"(?P<host>[0-9.]+|\[[0-9a-f:.]+\]):({_PORT})")
+_BUCKET_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_.-]+)*/?")
 _KEPT_CHANNEL = re.compile(r"[1-9][0-9]{0,9}:([1-9][0-9]{0,3}|\*)(/(main|sub))?")
 _HOURS = re.compile(r"([01]?\d|2[0-3])\s*-\s*([01]?\d|2[0-4])")
 _BOOLEANS = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}

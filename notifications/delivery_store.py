@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Table, and_, delete, insert, or_, select, update
 
 from core.access import Scope
+from core.errors import Unavailable
 from core.events import EventKind
 from database import Database
 from events.log_query import from_ms, to_ms
@@ -19,6 +21,8 @@ from tables import DeliveryRow
 
 MOST_ROWS = 20_000
 _IDS_AT_ONCE = 500
+_MOST_UNSURE = 1000
+_UNSURE_AT_ONCE = 100
 _TABLE = cast(Table, DeliveryRow.__table__)
 
 
@@ -31,14 +35,38 @@ class DeliveryStore:
     def __init__(self, database: Database, node: str = "") -> None:
         self._database = database
         self._node = node
+        self._lock = threading.Lock()
+        self._unsure: list[Delivery] = []  # the database was lost while it wrote them, and may have stored them
 
     def add(self, deliveries: Sequence[Delivery]) -> list[int]:
-        """Store new deliveries, and return their ids in this order."""
+        """Store new deliveries, and return their ids in this order. After a failure, drop_unsure() is needed."""
         if not deliveries:
             return []
-        with self._database.write() as session:
-            inserted = insert(DeliveryRow).returning(DeliveryRow.id, sort_by_parameter_order=True)
-            return list(session.scalars(inserted, [{**_values(item), "node": self._node} for item in deliveries]))
+        try:
+            with self._database.write() as session:
+                inserted = insert(DeliveryRow).returning(DeliveryRow.id, sort_by_parameter_order=True)
+                return list(session.scalars(inserted, [{**_values(item), "node": self._node} for item in deliveries]))
+        except Unavailable:
+            with self._lock:
+                self._unsure = [*self._unsure, *deliveries][-_MOST_UNSURE:]
+            raise
+
+    def drop_unsure(self) -> None:
+        """Delete the rows of deliveries whose add() failed although the database has stored them.
+
+        The queues have them without an id, so nothing would end these rows, and a restart would send them again.
+        """
+        with self._lock:
+            unsure, self._unsure = self._unsure, []
+        try:
+            while unsure:
+                is_one = or_(*(_is_row_of(item) for item in unsure[:_UNSURE_AT_ONCE]))
+                with self._database.write() as session:
+                    session.execute(delete(DeliveryRow).where(*self._waits_here(), is_one))
+                unsure = unsure[_UNSURE_AT_ONCE:]
+        finally:
+            with self._lock:
+                self._unsure = [*unsure, *self._unsure]
 
     def finish(self, ids: Sequence[int], outcome: Outcome, now: datetime) -> None:
         """Store the outcome of deliveries of this node that are waiting."""
@@ -117,6 +145,15 @@ def _is_in(scope: Scope, row: DeliveryRow) -> bool:
     if not row.camera_id:
         return not scope.is_limited
     return scope.has_camera(row.camera_id) and (row.channel is None or scope.has_channel(row.camera_id, row.channel))
+
+
+def _is_row_of(item: Delivery) -> ColumnElement[bool]:
+    return and_(
+        DeliveryRow.time_ms == to_ms(item.time),
+        DeliveryRow.rule_id == item.rule_id,
+        DeliveryRow.sink_id == item.sink_id,
+        DeliveryRow.event_id == item.event_id,
+    )
 
 
 def _values(item: Delivery) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class Topic(StrEnum):
     STATES = "states"
     EVENTS = "events"
     SINKS = "sinks"
+    MODELS = "models"
 
 
 class ChangeBus:

@@ -59,6 +59,14 @@ class Sinks(Protocol):
     def read_sinks_again(self) -> None: ...
 
 
+class Models(Protocol):
+    """The choice of the model that recognizes objects (ObjectManager)."""
+
+    def on_chosen(self, listener: Callable[[], None]) -> None: ...
+
+    def read_choice_again(self) -> None: ...
+
+
 class LocalNode:
     """This process as one of several nodes. Call the `follow_` methods before start()."""
 
@@ -108,6 +116,11 @@ class LocalNode:
         """Tell other nodes of new, changed and removed sinks, and follow theirs."""
         sinks.on_sinks_changed(partial(self.bus.publish, Topic.SINKS))
         self.bus.subscribe(Topic.SINKS, sinks.read_sinks_again)
+
+    def follow_models(self, models: Models) -> None:
+        """Tell other nodes that a user has chosen a model, and follow their choices."""
+        models.on_chosen(partial(self.bus.publish, Topic.MODELS))
+        self.bus.subscribe(Topic.MODELS, models.read_choice_again)
 
     def start(self) -> None:
         """Join the other nodes. Raise StartRefused if a living node has this name, or the database cannot be used."""

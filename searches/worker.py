@@ -44,6 +44,7 @@ class _Job:
         self.is_due = True  # waits for a thread
         self.is_unsaved = False  # the database has refused its newest state
         self.lost: Problem | None = None  # why the run was interrupted, if another node connects the camera now
+        self.saving = threading.RLock()  # of a change of state in the database, which may be away
 
 
 class SearchWorker:
@@ -103,14 +104,18 @@ class SearchWorker:
         """Go on with the exhaustive step. Raise Conflict (search_state) unless the search waits for its user."""
         with self._lock:
             job = self._jobs.get(search.id)
-            if job is None or job.search.state is not SearchState.WAITING or job.is_due:
-                raise Conflict(f"This search is {search.state.value}.", code="search_state")
+        if job is None:
+            raise _wrong_state(search)
+        with job.saving:
+            if job.search.state is not SearchState.WAITING or job.is_due:
+                raise _wrong_state(search)
             job.looked_at_s = self._clock.monotonic_s()
             job.search = self._store.move(
                 job.run.view(job.search), SearchState.RUNNING, of=_UNFINISHED, now=self._clock.now_utc()
             )
-            job.is_due, job.is_unsaved = True, False
-            self._begin_due()
+            with self._lock:
+                job.is_due, job.is_unsaved = True, False
+                self._begin_due()
         return self.view(search)
 
     def end(self, search_id: int, state: SearchState, problem: Problem | None = None) -> None:
@@ -201,8 +206,10 @@ class SearchWorker:
         """Store what the database has refused so far."""
         with self._lock:
             unsaved = [job for job in (*self._jobs.values(), *self._ended.values()) if job.is_unsaved]
-            for job in unsaved:
-                self._settle(job, job.search.state, job.search.problem)
+        for job in unsaved:
+            with job.saving:
+                if job.is_unsaved:
+                    self._settle(job, job.search.state, job.search.problem)
         if self._left_before is not None:
             self._fail_left()
 
@@ -247,7 +254,8 @@ class SearchWorker:
 
     def _run(self, job: _Job) -> None:
         try:
-            self._move(job, SearchState.RUNNING, None)
+            with job.saving:
+                self._move(job, SearchState.RUNNING, None)
             state, problem = job.run.step()
         except Interrupted:
             state, problem = SearchState.CANCELLED, None
@@ -259,24 +267,31 @@ class SearchWorker:
             state, problem = SearchState.FAILED, FAULT
         if job.lost is not None:
             state, problem = SearchState.FAILED, job.lost
+        with job.saving:
+            if self._is_known(job):
+                self._settle(job, state, problem)  # before it leaves the memory, so that its results stay visible
         with self._lock:
             job.thread = None
-            if self._jobs.get(job.search.id) is job:
-                self._settle(job, state, problem)  # before it leaves the memory, so that its results stay visible
-                if not state.is_unfinished:
-                    del self._jobs[job.search.id]
+            if not state.is_unfinished and self._jobs.get(job.search.id) is job:
+                del self._jobs[job.search.id]
         self._wake.set()
+
+    def _is_known(self, job: _Job) -> bool:
+        """False for a search that another thread has ended."""
+        with self._lock:
+            return self._jobs.get(job.search.id) is job
 
     def _settle(self, job: _Job, state: SearchState, problem: Problem | None) -> None:
         """Give a search a new state now. If the database fails, the thread of the searches stores it later."""
-        try:
-            self._move(job, state, problem)
-            job.is_unsaved = False
-        except AppError as error:
-            log.warning("the state of search %d cannot be stored yet: %s", job.search.id, error.detail)
-            ended_at = None if state.is_unfinished else job.search.ended_at or self._clock.now_utc()
-            job.search = replace(job.run.view(job.search), state=state, ended_at=ended_at, problem=problem)
-            job.is_unsaved = True
+        with job.saving:
+            try:
+                self._move(job, state, problem)
+                job.is_unsaved = False
+            except AppError as error:
+                log.warning("the state of search %d cannot be stored yet: %s", job.search.id, error.detail)
+                ended_at = None if state.is_unfinished else job.search.ended_at or self._clock.now_utc()
+                job.search = replace(job.run.view(job.search), state=state, ended_at=ended_at, problem=problem)
+                job.is_unsaved = True
         with self._lock:
             if job.is_unsaved and not state.is_unfinished:
                 self._ended[job.search.id] = job
@@ -290,3 +305,7 @@ class SearchWorker:
             job.search = self._store.move(job.run.view(job.search), state, of=_UNFINISHED, now=now, problem=problem)
         except (Conflict, NotFound):
             job.run.interrupt()
+
+
+def _wrong_state(search: Search) -> Conflict:
+    return Conflict(f"This search is {search.state.value}.", code="search_state")

@@ -164,3 +164,14 @@ class ArchiveFileRow(Base):
     is_sealed: Mapped[bool] = mapped_column(Boolean)
     is_on_disk: Mapped[bool] = mapped_column(Boolean, default=True)
     object_key: Mapped[str | None] = mapped_column(String(512))
+
+
+class ObjectLeftoverRow(Base):
+    """An object in the object storage that no row of `archive_files` names: its upload by `node` goes on or was
+    interrupted, or its file was deleted. `is_deleting`: the object is being deleted, so no upload may end with it."""
+
+    __tablename__ = "object_leftovers"
+
+    object_key: Mapped[str] = mapped_column(String(512), primary_key=True)
+    node: Mapped[str] = mapped_column(String(64))
+    is_deleting: Mapped[bool] = mapped_column(Boolean, default=False)

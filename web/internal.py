@@ -5,12 +5,16 @@ Each answer has all that the node knows. The node that asks leaves out what its 
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
+from archive.served_files import ServedFiles
+from archive.storages import MOST_OF_ONE_READ
+from core.errors import InvalidRequest, NotFound
 from web.access.targets import channel_of_stream
 from web.api import models
 from web.api.answers import answer
 from web.api.storage import own_storage
+from web.fields import MAX_ID, parse_id
 from web.services import services
 
 blueprint = Blueprint("internal", __name__, url_prefix="/api/internal")
@@ -36,3 +40,38 @@ def streams() -> Response:
 def storage() -> Response:
     """The volumes of this node."""
     return answer(own_storage())
+
+
+@blueprint.get("/archive-files/<file_id>")
+def archive_file(file_id: str) -> Response:
+    """Bytes of an archive file on a disk of this node. The node that asks names it by its row in the database."""
+    first, count = _number("first", 0, MAX_ID), _number("count", 1, MOST_OF_ONE_READ)
+    data = _served_files().read(_file_id(file_id), first, count)
+    return Response(data, mimetype="application/octet-stream")
+
+
+@blueprint.get("/archive-files/<file_id>/size")
+def archive_file_size(file_id: str) -> Response:
+    """The bytes of an archive file at this moment, as digits."""
+    return Response(str(_served_files().size(_file_id(file_id))), mimetype="text/plain")
+
+
+def _served_files() -> ServedFiles:
+    served = services().archive.served_files
+    if served is None:
+        raise NotFound("This server shares no archive files.")
+    return served
+
+
+def _file_id(text: str) -> int:
+    try:
+        return parse_id(text)
+    except ValueError:
+        raise NotFound("There is no such archive file.") from None
+
+
+def _number(name: str, least: int, most: int) -> int:
+    value = request.args.get(name, type=int)
+    if value is None or not least <= value <= most:
+        raise InvalidRequest.of_field(name, f"a whole number from {least} to {most}")
+    return value

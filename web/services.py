@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 
@@ -34,6 +34,9 @@ from web.login_viewers import LoginViewers
 from web.other_nodes import OtherNodes
 from web.request_limit import RequestLimit
 
+if TYPE_CHECKING:
+    from object_storage_manager import ObjectStorageManager
+
 EXTENSION = "web.services"
 
 
@@ -60,6 +63,7 @@ class Managers:
     searches: SearchManager
     placement: Placement
     node_link: NodeLink
+    object_storage: ObjectStorageManager | None = None
 
 
 class Services:
@@ -93,6 +97,7 @@ class Services:
         self.placement = managers.placement
         self.node_link = managers.node_link
         self.other_nodes = OtherNodes(self.placement, self.node_link)
+        self.object_storage = managers.object_storage
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")

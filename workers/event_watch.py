@@ -23,12 +23,16 @@ _LIMITS_EVERY_S = 600.0
 _RECORDING_EVERY_S = 6.0  # gaps are in the database
 
 
-class RecordingTroubles(Protocol):
-    """Tells the troubles of recording on the server. archive_manager.ArchiveManager implements it."""
+class TroubleSource(Protocol):
+    """Tells troubles of this server."""
 
     def troubles(self) -> Sequence[Trouble]:
         """Return those that go on, and those of the last week that are over. Raise Unavailable."""
         ...
+
+
+class RecordingTroubles(TroubleSource, Protocol):
+    """Tells the troubles of recording on the server. archive_manager.ArchiveManager implements it."""
 
     def limits(self) -> Sequence[tuple[int, int, datetime]]:
         """Return camera, channel and moment for each channel whose pictures before the moment must go, by law."""
@@ -44,8 +48,13 @@ class EventWatch(RepeatedWork):
         self._own = OwnEvents(events.log, clock)
         self._cameras = cameras
         self._recording = recording
+        self._sources: list[TroubleSource] = [recording]
         self._clock = clock
         self._recording_at_s = self._limits_at_s = float("-inf")
+
+    def also_watch(self, source: TroubleSource) -> None:
+        """Log the troubles of another part of the app, too. Call it before start()."""
+        self._sources.append(source)
 
     def look(self) -> None:
         """Log the beginnings and ends since the last call."""
@@ -53,7 +62,8 @@ class EventWatch(RepeatedWork):
         now_s = self._clock.monotonic_s()
         if now_s - self._recording_at_s >= _RECORDING_EVERY_S:
             self._recording_at_s = now_s
-            troubles = self._recording.troubles()  # of all nodes, because the gaps are in the database
+            # Of all nodes, because the gaps are in the database.
+            troubles = [one for source in self._sources for one in source.troubles()]
             self._own.look_at_recording(
                 one for one in troubles if one.camera_id is None or self._cameras.owns(one.camera_id)
             )

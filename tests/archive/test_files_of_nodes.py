@@ -209,6 +209,8 @@ def test_a_replay_skips_the_footage_of_a_node_that_is_away(north: ArchiveNode, s
     south.footage.record(T + 20, T + 30)
     south.knows(north, is_alive=False)
     assert seconds(south.played(T + 5).units) == frames(20, 30)
+    [error] = south.played(T + 5, end_s=T + 15).errors
+    assert "north" in error.detail
 
 
 def test_a_node_that_falls_silent_is_left_alone_for_a_while(

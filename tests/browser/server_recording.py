@@ -42,6 +42,7 @@ def state(channel: int, name: str = "off", **more: Any) -> dict[str, Any]:
 def volume(name: str = "Disk 1", **more: Any) -> dict[str, Any]:
     """Return a disk of 2 TB of which 1.2 TB are recordings."""
     usual: dict[str, Any] = {
+        "node": "",
         "id": name,
         "name": name,
         "state": "ok",
@@ -85,6 +86,7 @@ class StandInRecording:
         self.refusal: dict[str, Any] | None = None
         self.limited_until: str | None = None
         self.missing_s = 0.0  # of the ranges that are kept from now on
+        self.silent_nodes: list[str] = []
         self.sent: list[tuple[str, str, Any]] = []
         page.route("**/api/cameras/*/channels/*/recording-rule", self._rule)
         page.route("**/api/cameras/*/channels/*/recording-pause", self._pause)
@@ -97,7 +99,7 @@ class StandInRecording:
         page.route("**/api/backfills", self._fetch)
 
     def _storage(self) -> dict[str, Any]:
-        return {"volumes": self.volumes, "channels": self.channels}
+        return {"volumes": self.volumes, "channels": self.channels, "silent_nodes": self.silent_nodes}
 
     def _answer(self, route: Route, body: Any, status: int = 200) -> None:
         route.fulfill(status=status, content_type="application/json", body=json.dumps(body))
@@ -155,12 +157,13 @@ class StandInRecording:
         self.kept = [kept for kept in self.kept if kept["id"] != number]
         route.fulfill(status=204)
 
-    def record(self, camera_id: int, *channels: int) -> None:
+    def record(self, camera_id: int, *channels: int, node: str = "") -> None:
         """Let channels have recordings since three days."""
         now = datetime.now(UTC)
         for channel in channels:
             self.channels.append(
                 {
+                    "node": node,
                     "camera_id": camera_id,
                     "camera_name": "Recorder",
                     "channel": channel,

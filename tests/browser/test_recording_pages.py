@@ -176,6 +176,26 @@ def test_the_storage_page_shows_disks_channels_and_kept_parts(app: App, camera_i
     assert server.sent == [("DELETE", "/api/recordings/kept/1", None)]
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_storage_page_groups_disks_by_server(app: App, camera_id: int, open_page: Open, width: int) -> None:
+    page, server = opened(open_page, width=width, height=844)
+    server.record(camera_id, 1, node="north")
+    server.record(camera_id, 1, 2, node="south")
+    server.volumes = [volume("/srv/a", node="north"), volume("/srv/b", node="south"), volume("/srv/c", node="south")]
+    server.silent_nodes = ["west"]
+    page.goto(f"{app.url}/storage")
+    expect(page.get_by_role("list", name="Disks of south").locator(".volume")).to_have_count(2)
+    expect(page.locator("#silent")).to_contain_text("The server west does not answer")
+    expect(page.locator("#channels tr").nth(1)).to_contain_text("on south")
+    assert page.evaluate(WIDTH) == 0
+    server.volumes, server.silent_nodes, server.channels = [volume("/srv/a")], [], []
+    server.record(camera_id, 1)
+    page.reload()
+    expect(page.get_by_role("list", name="Disks", exact=True)).to_be_visible()
+    expect(page.locator("#silent")).to_be_hidden()
+    expect(page.locator("#channels tr").first).not_to_contain_text("server")
+
+
 def test_the_viewer_shows_the_state_and_pauses_and_keeps(app: App, camera_id: int, open_page: Open) -> None:
     page, server = opened(open_page)
     server.states = [state(1, "recording", since=iso(datetime.now(UTC) - timedelta(hours=1))), state(2)]

@@ -1,10 +1,11 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { boxPlace, modelFacts, stateWords, trialFacts, trialSize, watchedWords } from '../../static/js/lib/detector-text.js';
+import { boxPlace, modelFacts, serverText, stateWords, trialFacts, trialSize, watchedWords } from '../../static/js/lib/detector-text.js';
 
 /** @type {import('../../static/js/lib/detector-types.js').Detector} */
 const DETECTOR = {
+  node: '',
   state: 'idle',
   is_installed: true,
   install_command: 'make detector',
@@ -51,4 +52,9 @@ test('a large picture shrinks to 640 pixels, a small one stays', () => {
 
 test('a box lies on a picture of a thousand', () => {
   assert.deepEqual(boxPlace([0.25, 0.125, 0.5, 0.375]), { x: '250', y: '125', width: '500', height: '375' });
+});
+
+test('with several servers the words name the one that answers', () => {
+  assert.equal(serverText(DETECTOR), '');
+  assert.match(serverText({ ...DETECTOR, node: 'north' }), /of the server north\./);
 });

@@ -42,7 +42,7 @@ function state(change = {}) {
 /** @returns {import('../../static/js/lib/recording-types.js').StorageVolume} */
 function volume(change = {}) {
   return {
-    ...{ id: 'a', name: 'Disk 1', state: 'ok', detail: '', size_bytes: 1000e9, free_bytes: 300e9, used_bytes: 600e9 },
+    ...{ node: '', id: 'a', name: 'Disk 1', state: 'ok', detail: '', size_bytes: 1000e9, free_bytes: 300e9, used_bytes: 600e9 },
     ...{ kept_bytes: 50e9, floor_bytes: 50e9, inflow_bytes_per_day: 40e9, full_at: null, next_to_go: null },
     ...{ damaged_files: 0, damaged_bytes: 0 },
     ...change,
@@ -52,7 +52,7 @@ function volume(change = {}) {
 /** @returns {import('../../static/js/lib/recording-types.js').StorageChannel} */
 function stored(change = {}) {
   return {
-    ...{ camera_id: 1, camera_name: 'Recorder', channel: 1, channel_name: 'Gate', bytes: 1e9, kept_bytes: 0 },
+    ...{ node: '', camera_id: 1, camera_name: 'Recorder', channel: 1, channel_name: 'Gate', bytes: 1e9, kept_bytes: 0 },
     ...{ oldest: null, newest: null, inflow_bytes_per_day: 0, wished_days: 30, expected_days: 30, limit_days: null },
     ...change,
   };
@@ -132,6 +132,7 @@ test('the forecast counts the inflow of all channels', () => {
   const storage = {
     volumes: [volume(), volume({ state: 'gone', free_bytes: null })],
     channels: [stored({ inflow_bytes_per_day: 10e9 }), stored({ channel: 2, inflow_bytes_per_day: 45e9 })],
+    silent_nodes: [],
   };
   const held = daysHeld(storage, { cameraId: 1, channels: [1], inflow: 40e9 });
   assert.equal(held, 10);

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
 from core.access import EVERYTHING, Scope, scope_of
+from core.errors import Unavailable
 from core.events import EventKind
+from database import Database
 from notifications.delivery_store import DeliveryStore
 from notifications.records import Delivery, DeliveryState, Outcome
 from notifications.sinks import SinkKind
@@ -63,3 +67,30 @@ def test_old_deliveries_and_those_beyond_the_limit_are_deleted(
     store.finish(ids[1:], Outcome(DeliveryState.SENT, 1), NOON)
     store.prune(NOON, timedelta(days=30))
     assert listed(store) == [*ids[:2:-1], ids[0]]  # one still waits, and stays
+
+
+def test_a_commit_whose_answer_is_lost_leaves_no_delivery_to_send_again(
+    store: DeliveryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue sends it from memory, so its row must not wait until the next start."""
+    write = Database.write
+
+    @contextmanager
+    def write_without_answer(database: Database) -> Iterator[Session]:
+        with write(database) as session:
+            yield session
+        raise Unavailable("The database cannot be reached.", code="database_unreachable")
+
+    (other,) = store.add([replace(ONE, event_id=8)])
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "write", write_without_answer)
+        with pytest.raises(Unavailable):
+            store.add([ONE, replace(ONE, sink_id=3)])
+        assert len(store.waiting()) == 3
+        with pytest.raises(Unavailable):
+            store.drop_unsure()  # its answer is lost, too
+    store.drop_unsure()
+    assert [one.id for one in store.waiting()] == [other]
+    (later,) = store.add([ONE])
+    store.drop_unsure()
+    assert [one.id for one in store.waiting()] == [other, later]

@@ -41,7 +41,7 @@ class CutNetwork:
                 self._start(self._forward, connection)
 
     def _forward(self, connection: socket.socket) -> None:
-        with connection, socket.create_connection(("127.0.0.1", self._target)) as target:
+        with connection, suppress(ConnectionError), socket.create_connection(("127.0.0.1", self._target)) as target:
             other = {connection: target, target: connection}
             while not self._is_over.is_set():
                 readable, _, _ = select.select([] if self.is_cut.is_set() else list(other), [], [], _LOOK_S)

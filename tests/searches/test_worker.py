@@ -222,3 +222,18 @@ def test_a_camera_is_released_while_a_write_to_the_database_hangs(
     lost.wait_hanging()
     lost.find()
     assert stored(store, search, SearchState.FAILED).problem == moved
+
+
+def test_a_write_to_the_database_that_hangs_keeps_no_page_waiting(
+    worker: SearchWorker, store: FullStore, database: Database
+) -> None:
+    search = begun(worker, store)
+    lost = LostDatabase(database)
+    lost.lose()
+    ScriptedRun.gate.set()
+    lost.wait_hanging()  # the end of the search
+    with promised(0.5):
+        assert worker.view(search).state.is_unfinished
+        worker.note_look(search.id)
+    lost.find()
+    stored(store, search, SearchState.DONE)

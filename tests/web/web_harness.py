@@ -29,7 +29,12 @@ OPEN = {
     "/api/session POST",
 }
 SETUP = {"/welcome", "/api/setup", "/api/setup/postpone"}
-NODES = {"/api/internal/streams", "/api/internal/storage"}  # no user, whatever the role
+NODES = {  # no user, whatever the role
+    "/api/internal/streams",
+    "/api/internal/storage",
+    "/api/internal/archive-files/<file_id>",
+    "/api/internal/archive-files/<file_id>/size",
+}
 LOGGED_IN = {"/account", "/api/openapi.json", "/api/docs", "/api/session DELETE", "/api/session/password"}
 MOTION = "/api/cameras/<camera_id>/channels/<number>/motion"
 VIEWER = {
@@ -285,6 +290,7 @@ def request_rule(api: ApiClient, method: str, rule: str, camera_id: int = 1) -> 
         "search_id": "999",
         "backfill_id": "999",
         "event_id": "999",
+        "file_id": "999",
         "subscription_id": "999",
         "rule_id": "999",
         "sink_id": "999",

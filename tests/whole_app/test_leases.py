@@ -11,52 +11,13 @@ import pytest
 import requests
 
 from core.clock import SystemClock
-from database import Database
 from events.log import EventLog
 from tests.events.logged import event
 from tests.patience import LIMIT_S, promised, until
-from tests.placement.nodes import owners
-from tests.prepared_database import prepared
+from tests.whole_app.leased_nodes import LEASE_S, LeasedNodes, kill
 from tests.whole_app.running_app import Recorder, RunningApp
 
-LEASE_S = 2.0
-
 pytestmark = pytest.mark.slow
-
-
-class LeasedNodes:
-    """Nodes on one SQLite file."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        file = prepared(folder / "shared" / "cameras.sqlite3")
-        self._url = f"sqlite:///{file}"
-        self.database = Database(file)
-        self.database.open()
-        self.apps: list[RunningApp] = []
-
-    def make(self, name: str, *, folder: str | None = None) -> RunningApp:
-        home = self._folder / (folder or name)
-        home.mkdir(exist_ok=True)
-        app = RunningApp(
-            home,
-            NODE_NAME=name,
-            NODE_LEASE_S=f"{LEASE_S:g}",
-            DATABASE_URL=self._url,
-            SECRET_KEY_FILE=str(self._folder / "secret.key"),
-            REQUEST_THREADS="8",
-        )
-        self.apps.append(app)
-        return app
-
-    def names(self) -> dict[int, str | None]:
-        """Return the owner of each camera, also a dead one."""
-        return {camera_id: name for camera_id, (name, _) in owners(self.database).items()}
-
-    def close(self) -> None:
-        for app in self.apps:
-            app.close()
-        self.database.close()
 
 
 @pytest.fixture
@@ -64,13 +25,6 @@ def nodes(tmp_path: Path) -> Iterator[LeasedNodes]:
     made = LeasedNodes(tmp_path)
     yield made
     made.close()
-
-
-def kill(app: RunningApp) -> None:
-    worker = app.worker()
-    app.process.kill()
-    worker.kill()
-    app.process.wait(LIMIT_S)
 
 
 def status(app: RunningApp, camera_id: int) -> str:

@@ -77,6 +77,8 @@ RULES: dict[str, Rule] = {
     "api_nodes.use_node": Rule(Permission.MANAGE, action="use_node"),
     "internal.streams": Rule(Open.NODES),
     "internal.storage": Rule(Open.NODES),
+    "internal.archive_file": Rule(Open.NODES),
+    "internal.archive_file_size": Rule(Open.NODES),
     # accounts
     "api_accounts.get_session": Rule(Open.ALL),
     "api_accounts.log_in": Rule(Open.ALL, action="log_in"),

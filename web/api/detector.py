@@ -74,6 +74,7 @@ def _shown() -> shapes.Detector:
     objects = services().objects
     view = objects.view()
     return shapes.Detector(
+        node=services().placement.this_node().name,
         state=view.state.value,
         is_installed=view.is_installed,
         install_command=INSTALL_COMMAND,

@@ -39,8 +39,9 @@ class DetectorModel(AnswerModel):
 
 
 class Detector(AnswerModel):
-    """The state of the detector since the app started."""
+    """The state of the detector since the app started. Each of several servers has a detector and models of its own."""
 
+    node: str = Field(description="the server (node) that answers; empty for a single server")
     state: Literal["off", "idle", "running", "failed"] = Field(description="idle: it starts with the next movement")
     is_installed: bool
     install_command: str

@@ -41,6 +41,7 @@ def get_storage() -> Response:
                 (channel for one in found for channel in one.channels), key=lambda it: (it.camera_id, it.channel)
             ),
             silent_nodes=others.silent,
+            object_storage=_object_storage(),
         )
     )
 
@@ -95,6 +96,25 @@ def release_range(path: shapes.KeptPath) -> Response:
     return Response(status=204)
 
 
+def _object_storage() -> shapes.ObjectStorage | None:
+    manager = services().object_storage
+    if manager is None:
+        return None
+    view = manager.view()
+    copies = view.copies
+    return shapes.ObjectStorage.model_validate(
+        {
+            **{name: getattr(view, name) for name in ("url", "state", "detail", "days", "last_copy_at")},
+            "waiting": view.waiting,
+            "last_error": view.last_error,
+            "copies": copies.files,
+            "copies_bytes": copies.size_bytes,
+            "only_copies": copies.only_files,
+            "only_copies_bytes": copies.only_bytes,
+        }
+    )
+
+
 def own_storage(*, has_unowned: bool = False) -> shapes.NodeStorage:
     """Return the volumes of this server, and the channels that it has recordings of or records.
 
@@ -108,11 +128,8 @@ def own_storage(*, has_unowned: bool = False) -> shapes.NodeStorage:
             return True
         return has_unowned and placement.node_of(channel.camera_id) is None
 
-    volumes = [shapes.Volume.model_validate(volume) for volume in found.volumes]
-    for volume in volumes:
-        volume.node = node
     return shapes.NodeStorage(
-        volumes=volumes,
+        volumes=[shapes.Volume.model_validate({**asdict(volume), "node": node}) for volume in found.volumes],
         channels=[_channel(channel, node) for channel in found.channels if is_listed(channel)],
     )
 

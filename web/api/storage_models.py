@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field
 
 from archive.records import VolumeState
+from object_storage.problems import StorageState
 from web.api.models import AnswerModel, Hundredths, SilentNodes, Tenths, Time
 from web.fields import BodyId, Moment, PathId, QueryModel, RequestModel, printable
 
@@ -48,7 +49,7 @@ class NextToGo(AnswerModel):
 class Volume(AnswerModel):
     """A folder of ARCHIVE_DIRS. `slow` is still written to."""
 
-    node: str = Field("", description="the server (node) with the disk; empty for a single server")
+    node: str = Field(description="the server (node) with the disk; empty for a single server")
     id: str
     name: str = Field(description="the folder")
     state: VolumeState
@@ -75,7 +76,7 @@ class StoredChannel(AnswerModel):
     With several servers, a channel is listed once for each that has recordings of it or records it.
     """
 
-    node: str = Field("", description="the server (node) with the recordings; empty for a single server")
+    node: str = Field(description="the server (node) with the recordings; empty for a single server")
     camera_id: int
     camera_name: str | None
     channel: int
@@ -97,8 +98,42 @@ class NodeStorage(AnswerModel):
     channels: list[StoredChannel]
 
 
+class WaitingFiles(AnswerModel):
+    """The finished files of a server that have no copy in the object storage yet."""
+
+    node: str = Field(description="the server (node) with the files; empty for a single server")
+    files: int
+    bytes: int = Field(validation_alias="size_bytes")
+    oldest: Time = Field(description="begin of the oldest one")
+
+
+class ObjectStorageError(AnswerModel):
+    """The last failure since the start of the server that answers."""
+
+    state: StorageState
+    detail: str = Field(description="for people")
+    at: Time
+
+
+class ObjectStorage(AnswerModel):
+    """The bucket with copies of the recordings (OBJECT_STORAGE_URL), as the server that answers sees it."""
+
+    url: str
+    state: StorageState = Field(description="of the last request to it")
+    detail: str = Field(description="the reason of the state, for people; empty if it is `ok`")
+    waiting: list[WaitingFiles] = Field(description="of all servers")
+    copies: int = Field(description="files in the bucket")
+    copies_bytes: int
+    only_copies: int = Field(description="of `copies`: those whose file is on no disk any more")
+    only_copies_bytes: int
+    days: Hundredths = Field(description="as OBJECT_STORAGE_DAYS; 0: a copy goes with its file on the disk")
+    last_copy_at: Time | None = Field(description="the last upload of the server that answers, since its start")
+    last_error: ObjectStorageError | None
+
+
 class Storage(NodeStorage):
     silent_nodes: SilentNodes
+    object_storage: ObjectStorage | None = Field(None, description="null without OBJECT_STORAGE_URL")
 
 
 class KeptRange(BaseModel):

@@ -65,6 +65,8 @@ export {};
 /** @typedef {import('./node-types.js').Node} Node */
 /** @typedef {import('./node-types.js').NodeList} NodeList */
 /** @typedef {import('./node-types.js').NodeState} NodeState */
+/** @typedef {import('./archive-types.js').ObjectStorage} ObjectStorage */
+/** @typedef {import('./archive-types.js').ObjectStorageError} ObjectStorageError */
 /** @typedef {import('./archive-types.js').Origin} Origin */
 /** @typedef {import('./case-types.js').PackageState} PackageState */
 /** @typedef {import('./export-types.js').Progress} Progress */
@@ -104,6 +106,7 @@ export {};
 /** @typedef {import('./notification-types.js').SinkList} SinkList */
 /** @typedef {import('./notification-types.js').SinkState} SinkState */
 /** @typedef {import('./archive-types.js').Storage} Storage */
+/** @typedef {import('./archive-types.js').StorageState} StorageState */
 /** @typedef {import('./archive-types.js').StoredChannel} StoredChannel */
 /** @typedef {import('./notification-types.js').Subscription} Subscription */
 /** @typedef {import('./notification-types.js').SubscriptionList} SubscriptionList */
@@ -117,6 +120,7 @@ export {};
 /** @typedef {import('./account-types.js').UserList} UserList */
 /** @typedef {import('./archive-types.js').Volume} Volume */
 /** @typedef {import('./archive-types.js').VolumeState} VolumeState */
+/** @typedef {import('./archive-types.js').WaitingFiles} WaitingFiles */
 /** @typedef {import('./search-types.js').WaitsFor} WaitsFor */
 /** @typedef {import('./wall-types.js').Wall} Wall */
 /** @typedef {import('./wall-types.js').WallList} WallList */

@@ -127,6 +127,29 @@ export {};
  */
 
 /**
+ * @typedef {object} ObjectStorage The bucket with copies of the recordings (OBJECT_STORAGE_URL), as the server that
+ *   answers sees it.
+ * @property {string} url
+ * @property {StorageState} state of the last request to it
+ * @property {string} detail the reason of the state, for people; empty if it is `ok`
+ * @property {WaitingFiles[]} waiting of all servers
+ * @property {number} copies files in the bucket
+ * @property {number} copies_bytes
+ * @property {number} only_copies of `copies`: those whose file is on no disk any more
+ * @property {number} only_copies_bytes
+ * @property {number|null} days as OBJECT_STORAGE_DAYS; 0: a copy goes with its file on the disk
+ * @property {string|null} last_copy_at the last upload of the server that answers, since its start
+ * @property {ObjectStorageError|null} last_error
+ */
+
+/**
+ * @typedef {object} ObjectStorageError The last failure since the start of the server that answers.
+ * @property {StorageState} state
+ * @property {string} detail for people
+ * @property {string} at RFC 3339, UTC
+ */
+
+/**
  * @typedef {'device'|'server'} Origin The place of a recording: on the device's own disks, or on those of this server.
  */
 
@@ -182,12 +205,18 @@ export {};
  * @property {StoredChannel[]} channels
  * @property {string[]} silent_nodes servers (nodes) that do not answer within a second, so their part is missing;
  *   usually empty
+ * @property {ObjectStorage|null} [object_storage] null without OBJECT_STORAGE_URL
+ */
+
+/**
+ * @typedef {'ok'|'unreachable'|'untrusted'|'refused'|'no_bucket'|'full'|'failed'} StorageState The state of the object
+ *   storage, as the last request to it showed.
  */
 
 /**
  * @typedef {object} StoredChannel A channel with recordings or a rule. Names are null if the camera or channel is not
  *   known any more. With several servers, a channel is listed once for each that has recordings of it or records it.
- * @property {string} [node] the server (node) with the recordings; empty for a single server
+ * @property {string} node the server (node) with the recordings; empty for a single server
  * @property {number} camera_id
  * @property {string|null} camera_name
  * @property {number} channel
@@ -204,7 +233,7 @@ export {};
 
 /**
  * @typedef {object} Volume A folder of ARCHIVE_DIRS. `slow` is still written to.
- * @property {string} [node] the server (node) with the disk; empty for a single server
+ * @property {string} node the server (node) with the disk; empty for a single server
  * @property {string} id
  * @property {string} name the folder
  * @property {VolumeState} state
@@ -225,4 +254,12 @@ export {};
 /**
  * @typedef {'ok'|'slow'|'full'|'read_only'|'gone'} VolumeState The state of a volume. Files are written to it only if
  *   it is OK or SLOW.
+ */
+
+/**
+ * @typedef {object} WaitingFiles The finished files of a server that have no copy in the object storage yet.
+ * @property {string} node the server (node) with the files; empty for a single server
+ * @property {number} files
+ * @property {number} bytes
+ * @property {string} oldest begin of the oldest one
  */

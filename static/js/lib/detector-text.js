@@ -29,6 +29,12 @@ export function stateWords(detector) {
   return { title: 'Objects are recognized', text: `The model ${model} looks at the pictures in which this server sees motion.${cost}` };
 }
 
+/** Return whose state the page shows, if there are several servers. @param {Detector} detector @returns {string} */
+export function serverText({ node }) {
+  if (!node) return '';
+  return `This is the state of the server ${node}. Each server has models in a folder of its own; the choice counts for all.`;
+}
+
 /** Return the words above the channels in which this server looks for motion. @param {number} count */
 export function watchedWords(count) {
   if (count) return `This server looks for motion in ${counted(count, 'channel')}:`;

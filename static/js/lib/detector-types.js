@@ -3,7 +3,9 @@
 export {};
 
 /**
- * @typedef {object} Detector The state of the detector since the app started.
+ * @typedef {object} Detector The state of the detector since the app started. Each of several servers has a detector
+ *   and models of its own.
+ * @property {string} node the server (node) that answers; empty for a single server
  * @property {'off'|'idle'|'running'|'failed'} state idle: it starts with the next movement
  * @property {boolean} is_installed
  * @property {string} install_command

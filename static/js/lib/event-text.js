@@ -32,6 +32,12 @@ const OWN_REASONS = {
   full: 'The disk was full.',
   read_only: 'The disk could only be read.',
   gone: 'The disk was missing or failing.',
+  copies_unreachable: 'The object storage did not answer.',
+  copies_untrusted: 'The certificate of the object storage could not be verified.',
+  copies_refused: 'The object storage refused the access key.',
+  copies_no_bucket: 'The object storage has no such bucket.',
+  copies_full: 'The object storage was full.',
+  copies_failed: 'The object storage answered with errors.',
   recorder: 'The recorder itself did not record.',
 };
 

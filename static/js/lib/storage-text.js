@@ -120,3 +120,23 @@ export function keptUntil({ until, limited_until: limit }, nowMs) {
   if (isLimited) return `${shortTime(Date.parse(limit), nowMs)}, by the limit of the channel`;
   return until ? shortTime(Date.parse(until), nowMs) : 'a user ends it';
 }
+
+/**
+ * Return the volumes by server, in the order of the answer. The name is empty for a single server.
+ *
+ * @param {import('./recording-types.js').Storage} storage
+ * @returns {{name: string, volumes: StorageVolume[]}[]}
+ */
+export function serversOf({ volumes }) {
+  /** @type {Map<string, StorageVolume[]>} */
+  const found = new Map();
+  for (const volume of volumes) found.set(volume.node, [...(found.get(volume.node) ?? []), volume]);
+  return [...found].map(([name, own]) => ({ name, volumes: own }));
+}
+
+/** @param {string[]} names of servers that do not answer @returns {string} empty without any */
+export function silentText(names) {
+  if (!names.length) return '';
+  if (names.length === 1) return `The server ${names[0]} does not answer: its disks and recordings are not shown.`;
+  return `The servers ${names.slice(0, -1).join(', ')} and ${names.at(-1)} do not answer: their disks and recordings are not shown.`;
+}

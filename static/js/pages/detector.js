@@ -6,6 +6,7 @@ import {
   boxPlace,
   eventOf,
   modelFacts,
+  serverText,
   stateWords,
   trialFacts,
   trialSize,
@@ -13,8 +14,8 @@ import {
 } from '../lib/detector-text.js';
 import { JsonHttp, problemOf } from '../lib/http.js';
 import { MotionApi } from '../lib/motion-api.js';
-import { Poller } from '../lib/poller.js';
 import { byId, httpOptions, pageApi, showToast } from './page.js';
+import { pagePoller } from './page-poller.js';
 import { watchAlerts } from './server-recording.js';
 
 /** @typedef {import('../lib/detector-types.js').Detector} Detector @typedef {import('../lib/detector-types.js').ModelTrial} ModelTrial */
@@ -32,23 +33,16 @@ const trialFile = byId('trial-file', HTMLInputElement);
 const trialText = byId('trial-text', HTMLElement);
 const start = byId('trial-start', HTMLButtonElement);
 
-const poller = new Poller(async () => {
-  try {
-    show(await http.json('GET', url));
-    byId('problem', HTMLElement).hidden = true;
-  } catch (error) {
-    byId('problem', HTMLElement).hidden = false;
-    setText(byId('problem-text', HTMLElement), problemOf(error).detail);
-    throw error;
-  }
-  return POLL_MS;
-});
+const poller = pagePoller(async () => show(await http.json('GET', url)), POLL_MS);
 
 /** @param {Detector} detector */
 function show(detector) {
   const words = stateWords(detector);
   setText(byId('state-title', HTMLElement), words.title);
   setText(byId('state-text', HTMLElement), words.text);
+  const server = byId('server-text', HTMLElement);
+  setText(server, serverText(detector));
+  server.hidden = !server.textContent;
   byId('install', HTMLElement).hidden = detector.is_installed && detector.models.length > 0;
   setText(byId('install-command', HTMLElement), detector.install_command);
   byId('models-none', HTMLElement).hidden = detector.models.length > 0;
@@ -228,7 +222,6 @@ function showResult(jpeg, trial) {
 }
 
 byId('none', HTMLButtonElement).addEventListener('click', () => void use(null));
-byId('problem-retry', HTMLButtonElement).addEventListener('click', () => poller.soon());
 byId('trial', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault();
   void tryModel();

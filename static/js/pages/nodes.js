@@ -4,8 +4,8 @@ import { ConfirmDialog } from '../components/confirm-dialog.js';
 import { cloneTemplate, part, setText } from '../components/dom.js';
 import { JsonHttp, problemOf } from '../lib/http.js';
 import { drainText, nodeAdvice, nodeFacts, nodeLoad, nodeState, nodesSummary } from '../lib/node-text.js';
-import { Poller } from '../lib/poller.js';
 import { byId, httpOptions, showToast } from './page.js';
+import { pagePoller } from './page-poller.js';
 import { watchAlerts } from './server-recording.js';
 
 /** @typedef {import('../lib/node-types.js').Node} Node */
@@ -18,17 +18,7 @@ const confirmDialog = byId('confirm', ConfirmDialog);
 /** @type {Node[]} */
 let shown = [];
 
-const poller = new Poller(async () => {
-  try {
-    show(await http.json('GET', url));
-    byId('problem', HTMLElement).hidden = true;
-  } catch (error) {
-    byId('problem', HTMLElement).hidden = false;
-    setText(byId('problem-text', HTMLElement), problemOf(error).detail);
-    throw error;
-  }
-  return POLL_MS;
-});
+const poller = pagePoller(async () => show(await http.json('GET', url)), POLL_MS);
 
 /** @param {import('../lib/node-types.js').NodeList} list */
 function show(list) {
@@ -101,6 +91,5 @@ async function drain(name, isWanted) {
   poller.soon();
 }
 
-byId('problem-retry', HTMLButtonElement).addEventListener('click', () => poller.soon());
 watchAlerts();
 poller.start();

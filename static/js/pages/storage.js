@@ -4,12 +4,23 @@ import { ConfirmDialog } from '../components/confirm-dialog.js';
 import { cloneTemplate, part, setText } from '../components/dom.js';
 import { fileSize } from '../lib/format.js';
 import { problemOf } from '../lib/http.js';
-import { Poller } from '../lib/poller.js';
 import { shortTime } from '../lib/recording-text.js';
 import { writeRecordingsState } from '../lib/recordings-state.js';
-import { channelDays, keptUntil, rangeTimes, volumeForecast, volumeParts, volumeSpace, volumeWords } from '../lib/storage-text.js';
+import {
+  channelDays,
+  keptUntil,
+  rangeTimes,
+  serversOf,
+  silentText,
+  volumeForecast,
+  volumeParts,
+  volumeSpace,
+  volumeWords,
+} from '../lib/storage-text.js';
 import { byId, pageApi, showToast } from './page.js';
+import { pagePoller } from './page-poller.js';
 import { watchBackfills } from './storage-backfills.js';
+import { showObjectStorage } from './storage-objects.js';
 import { ServerRecording, recordingApi, watchAlerts } from './server-recording.js';
 
 /**
@@ -29,20 +40,12 @@ let cameras = [];
 /** The channels of a camera, by its id. @type {Map<number, Channel[]>} */
 const channelsOf = new Map();
 
-const poller = new Poller(async () => {
-  try {
-    const [storage, kept, known] = await Promise.all([recordingApi.storage(), recordingApi.kept(), api.listCameras()]);
-    cameras = known;
-    for (const { camera_id: id, channel } of [...storage.channels, ...kept]) await learnChannels(id, channel);
-    byId('problem', HTMLElement).hidden = true;
-    show(storage, kept);
-  } catch (error) {
-    byId('problem', HTMLElement).hidden = false;
-    byId('problem-text', HTMLElement).textContent = problemOf(error).detail;
-    throw error;
-  }
-  return POLL_MS;
-});
+const poller = pagePoller(async () => {
+  const [storage, kept, known] = await Promise.all([recordingApi.storage(), recordingApi.kept(), api.listCameras()]);
+  cameras = known;
+  for (const { camera_id: id, channel } of [...storage.channels, ...kept]) await learnChannels(id, channel);
+  show(storage, kept);
+}, POLL_MS);
 
 /** Read the channels of a camera if this one is unknown. @param {number} cameraId @param {number} channel */
 async function learnChannels(cameraId, channel) {
@@ -62,14 +65,23 @@ function nameOf(cameraId, channel) {
 
 /** @param {import('../lib/recording-types.js').Storage} storage @param {KeptRange[]} kept */
 function show(storage, kept) {
-  const isBroken = storage.volumes.some(({ state }) => volumeWords(state).tone === 'bad');
+  const isStorageBroken = showObjectStorage(storage.object_storage);
+  const isBroken =
+    isStorageBroken || storage.volumes.some(({ state }) => volumeWords(state).tone === 'bad') || storage.silent_nodes.length > 0;
   const isEmpty = !storage.channels.length && !kept.length && !isBroken;
   byId('empty', HTMLElement).hidden = !isEmpty;
   byId('storage', HTMLElement).hidden = isEmpty;
   byId('no-camera', HTMLElement).hidden = cameras.length > 0;
   showBegin(isEmpty);
-  byId('volumes', HTMLElement).replaceChildren(...storage.volumes.map(volumeItem));
-  fillRows('channels', storage.channels.map(channelRow));
+  const servers = serversOf(storage);
+  byId('volumes', HTMLElement).replaceChildren(...servers.map(serverPart));
+  const silent = byId('silent', HTMLElement);
+  setText(silent, silentText(storage.silent_nodes));
+  silent.hidden = !silent.textContent;
+  fillRows(
+    'channels',
+    storage.channels.map((entry) => channelRow(entry, servers.length + storage.silent_nodes.length > 1)),
+  );
   byId('channels-frame', HTMLElement).hidden = !storage.channels.length;
   byId('no-channels', HTMLElement).hidden = storage.channels.length > 0;
   fillRows('kept', kept.map(keptRow));
@@ -103,6 +115,18 @@ function showBegin(isEmpty) {
   if (cameras.some(({ id }) => String(id) === chosen)) select.value = chosen;
 }
 
+/** The disks of a server, below its name if it has one. @param {{name: string, volumes: StorageVolume[]}} server */
+function serverPart({ name, volumes }) {
+  const fragment = cloneTemplate('storage-server');
+  const title = part(fragment, 'name', HTMLElement);
+  setText(title, name);
+  title.hidden = !name;
+  const list = part(fragment, 'volumes', HTMLElement);
+  list.setAttribute('aria-label', name ? `Disks of ${name}` : 'Disks');
+  list.replaceChildren(...volumes.map(volumeItem));
+  return fragment;
+}
+
 /** @param {StorageVolume} volume */
 function volumeItem(volume) {
   const item = cloneTemplate('volume');
@@ -127,14 +151,17 @@ function volumeItem(volume) {
   return item;
 }
 
-/** @param {StorageChannel} entry */
-function channelRow(entry) {
+/** @param {StorageChannel} entry @param {boolean} hasServers */
+function channelRow(entry, hasServers) {
   const row = cloneTemplate('storage-channel');
   const name = nameOf(entry.camera_id, entry.channel);
   const { wished, held, isShort } = channelDays(entry);
   const link = part(row, 'name', HTMLAnchorElement);
   setText(link, name);
   link.href = recordingsAddress(entry.camera_id, entry.channel, null);
+  const server = part(row, 'server', HTMLElement);
+  server.hidden = !hasServers;
+  if (hasServers) setText(server, entry.node ? `on ${entry.node}` : 'on no server');
   setText(part(row, 'size', HTMLElement), fileSize(entry.bytes));
   setText(part(row, 'inflow', HTMLElement), entry.inflow_bytes_per_day ? fileSize(entry.inflow_bytes_per_day) : '');
   setText(part(row, 'oldest', HTMLElement), entry.oldest ? shortTime(Date.parse(entry.oldest), Date.now()) : '');
@@ -143,7 +170,7 @@ function channelRow(entry) {
   setText(cell, held);
   cell.toggleAttribute('data-short', isShort);
   const button = part(row, 'rule', HTMLButtonElement);
-  button.setAttribute('aria-label', `Rule of ${name}`);
+  button.setAttribute('aria-label', `Rule of ${name}${hasServers && entry.node ? ` on ${entry.node}` : ''}`);
   button.addEventListener('click', () => openRule(entry.camera_id, entry.channel));
   return row;
 }
@@ -195,7 +222,6 @@ byId('begin-open', HTMLElement).addEventListener('click', () => {
   const id = Number(byId('begin-camera', HTMLSelectElement).value);
   if (id) openRule(id, null);
 });
-byId('problem-retry', HTMLElement).addEventListener('click', () => poller.soon());
 recording.addEventListener('changed', () => poller.soon());
 const backfills = watchBackfills(nameOf, recordingsAddress, learnChannels);
 document.addEventListener('visibilitychange', () => {

@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
+from core.clock import SystemClock
 from core.settings import Settings
+from database import Database
+from media.process import Spawner
 from object_manager import ObjectManager
 from tests.vision import made_models
 from web.services import Managers
@@ -38,6 +41,7 @@ def objects(managers: Managers) -> Iterator[ObjectManager]:
 def test_models_of_the_folder_are_listed_and_chosen(client: FlaskClient, models: Path) -> None:
     before = client.get("/api/detector").get_json()
     assert (before["state"], before["model"], before["install_command"]) == ("off", "", "make detector")
+    assert before["node"] == ""
     (model,) = before["models"]
     assert model.pop("size_bytes") == (models / "mine.onnx").stat().st_size
     expected = {"name": "mine", "format": "yolox", "licence": "MIT", "is_chosen": False, "problem": ""}
@@ -45,6 +49,21 @@ def test_models_of_the_folder_are_listed_and_chosen(client: FlaskClient, models:
     after = client.put("/api/detector", json={"model": "mine"}).get_json()
     assert (after["state"], after["model"], after["models"][0]["is_chosen"]) == ("idle", "mine", True)
     assert client.put("/api/detector", json={"model": None}).get_json()["state"] == "off"
+
+
+def test_a_choice_at_another_node_is_followed(
+    client: FlaskClient, models: Path, managers: Managers, database: Database, settings: Settings
+) -> None:
+    here, told = managers.objects, []
+    here.on_chosen(lambda: told.append("chosen"))
+    there = ObjectManager(database, settings, SystemClock(), Spawner(), managers.events)
+    client.put("/api/detector", json={"model": "mine"})
+    assert told == ["chosen"]
+    assert there.view().model == ""
+    there.read_choice_again()
+    assert there.view().model == "mine"
+    there.read_choice_again()
+    assert told == ["chosen"]
 
 
 def test_an_unknown_model_cannot_be_chosen_or_tried(client: FlaskClient, models: Path) -> None:

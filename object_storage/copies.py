@@ -1,0 +1,161 @@
+"""The shared table of archive files, as the upload and the expiry of copies need it.
+
+A name of an object is in `object_leftovers` until its file's row names it, and again before the object is deleted. So
+after a crash at any point the storage has no object that the database does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, CursorResult, Result, and_, delete, func, or_, select, update
+
+from archive.records import from_ms
+from core.archive import RecordedQuality, StreamKey
+from core.recording_storage import StoredFile
+from database import Database
+from object_storage.view import StoredCopies, WaitingFiles
+from tables import ArchiveFileRow, CameraRow, ObjectLeftoverRow
+
+_ROW = ArchiveFileRow
+_IS_WAITING = and_(_ROW.object_key.is_(None), _ROW.is_sealed, _ROW.is_on_disk)
+_HAS_COPY = _ROW.object_key.is_not(None)
+
+
+class CopyStore:
+    """Needs an open database. Thread-safe. Each method raises Unavailable or StorageFull."""
+
+    def __init__(self, database: Database, node: str) -> None:
+        """`node`: the name of this process, "" for one process alone."""
+        self._database = database
+        self._node = node
+
+    # ---- uploads ---------------------------------------------------------------------------------
+
+    def waiting(self, count: int, *, since_ms: int = 0) -> list[StoredFile]:
+        """Return sealed files on disks of this node without a copy, the oldest first."""
+        wanted = select(_ROW).where(_ROW.node == self._node, _IS_WAITING, _ROW.start_ms >= since_ms)
+        with self._database.read() as session:
+            return [_file(row) for row in session.scalars(wanted.order_by(_ROW.start_ms, _ROW.id).limit(count))]
+
+    def begin(self, key: str) -> None:
+        """Note the name of an object before its upload."""
+        with self._database.write() as session:
+            session.add(ObjectLeftoverRow(object_key=key, node=self._node))
+
+    def finish(self, file: StoredFile, key: str) -> bool:
+        """Note the copy of a file. Return False, and note nothing, if the file or the copy was deleted meanwhile."""
+        is_same = and_(_ROW.id == file.id, _IS_WAITING, _ROW.size_bytes == file.size_bytes)
+        with self._database.write() as session:
+            begun = session.get(ObjectLeftoverRow, key)
+            if begun is None or begun.is_deleting:
+                return False
+            if not _changed(session.execute(update(_ROW).where(is_same).values(object_key=key))):
+                return False
+            session.delete(begun)
+        return True
+
+    # ---- expiry ----------------------------------------------------------------------------------
+
+    def of_removed_cameras(self, count: int) -> list[StoredFile]:
+        """Return files with copies whose camera was removed."""
+        is_removed = _ROW.camera_id.not_in(select(CameraRow.id))
+        return self._copied(is_removed, count)
+
+    def of_channel(self, camera_id: int, channel: int, before_ms: int, count: int) -> list[StoredFile]:
+        """Return files with copies of a channel that begin before a time, the oldest first."""
+        return self._copied(
+            and_(_ROW.camera_id == camera_id, _ROW.channel == channel, _ROW.start_ms < before_ms), count
+        )
+
+    def without_disk(
+        self, before_ms: int, others: Collection[str], count: int, *, after_id: int = 0
+    ) -> list[StoredFile]:
+        """Return files with copies that ended before a time, and that no disk of a living node has, by their ids.
+
+        `others`: the other living nodes.
+        """
+        is_off = or_(_ROW.is_on_disk.is_(False), _ROW.node.not_in({*others, self._node}))
+        wanted = select(_ROW).where(_HAS_COPY, is_off, _ROW.end_ms < before_ms, _ROW.id > after_id)
+        with self._database.read() as session:
+            return [_file(row) for row in session.scalars(wanted.order_by(_ROW.id).limit(count))]
+
+    def give_up(self, files: Sequence[StoredFile]) -> None:
+        """Take the copies from these files: their objects become leftovers. Rows of files on no disk are deleted."""
+        with self._database.write() as session:
+            for file in files:
+                is_same = and_(_ROW.id == file.id, _ROW.object_key == file.object_key)
+                if _changed(session.execute(update(_ROW).where(is_same).values(object_key=None))):
+                    session.add(ObjectLeftoverRow(object_key=file.object_key, node=self._node, is_deleting=True))
+                    session.execute(delete(_ROW).where(_ROW.id == file.id, _ROW.is_on_disk.is_(False)))
+
+    def claim_leftovers(self, others: Collection[str], count: int, *, uploading: str) -> list[str]:
+        """Return the names of objects that no file has, except those of other living nodes: no upload may end with them
+        any more. `uploading`: the name of one that this process uploads now."""
+        left = ObjectLeftoverRow
+        is_ours = and_(left.node.not_in(others), left.object_key != uploading)
+        with self._database.read() as session:
+            keys = list(session.scalars(select(left.object_key).where(is_ours).limit(count)))
+        if keys:
+            with self._database.write() as session:
+                session.execute(update(left).where(left.object_key.in_(keys)).values(is_deleting=True))
+                keys = list(session.scalars(select(left.object_key).where(left.object_key.in_(keys))))
+        return keys
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Forget leftovers whose objects are deleted."""
+        with self._database.write() as session:
+            session.execute(delete(ObjectLeftoverRow).where(ObjectLeftoverRow.object_key.in_(keys)))
+
+    # ---- sums ------------------------------------------------------------------------------------
+
+    def waiting_files(self) -> list[WaitingFiles]:
+        """Return the files without a copy of each node that has some."""
+        wanted = (
+            select(_ROW.node, func.count(), func.sum(_ROW.size_bytes), func.min(_ROW.start_ms))
+            .where(_IS_WAITING)
+            .group_by(_ROW.node)
+            .order_by(_ROW.node)
+        )
+        with self._database.read() as session:
+            return [
+                WaitingFiles(node, files, int(size), from_ms(oldest_ms))
+                for node, files, size, oldest_ms in session.execute(wanted)
+            ]
+
+    def copies(self) -> StoredCopies:
+        """Return number and bytes of all copies, and of those whose file is on no disk any more."""
+        is_only = _HAS_COPY & _ROW.is_on_disk.is_(False)
+        sums = select(func.count(), func.coalesce(func.sum(_ROW.size_bytes), 0))
+        with self._database.read() as session:
+            files, size = session.execute(sums.where(_HAS_COPY)).one()
+            only_files, only_size = session.execute(sums.where(is_only)).one()
+        return StoredCopies(files, int(size), only_files, int(only_size))
+
+    def _copied(self, condition: ColumnElement[bool], count: int) -> list[StoredFile]:
+        wanted = select(_ROW).where(_HAS_COPY, condition).order_by(_ROW.start_ms, _ROW.id).limit(count)
+        with self._database.read() as session:
+            return [_file(row) for row in session.scalars(wanted)]
+
+
+def _changed(result: Result[Any]) -> bool:
+    return isinstance(result, CursorResult) and result.rowcount > 0
+
+
+def _file(row: ArchiveFileRow) -> StoredFile:
+    return StoredFile(
+        id=row.id,
+        node=row.node,
+        stream=StreamKey(row.camera_id, row.channel, RecordedQuality(row.quality)),
+        start_ms=row.start_ms,
+        end_ms=row.end_ms,
+        size_bytes=row.size_bytes,
+        volume=row.volume,
+        suffix=row.suffix,
+        stretch_id=row.stretch_id,
+        epoch=row.epoch,
+        is_sealed=row.is_sealed,
+        is_on_disk=row.is_on_disk,
+        object_key=row.object_key,
+    )

@@ -1,0 +1,120 @@
+"""Deletes copies from the object storage: those of removed cameras, beyond a limit by law, and too old.
+
+A copy goes at the earliest with its file on the disk. Kept ranges stay, except beyond the limit by law. Each node does
+this for its own files, and for those of nodes that are gone; two nodes may delete the same object.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+
+from archive.clock_doubt import ClockDoubt
+from archive.kept import NOTHING_KEPT, Channel, KeptSpans
+from archive.records import to_ms
+from archive_manager import ArchiveManager
+from core.archive import RecordingRule
+from core.placement import Placement
+from core.recording_storage import StoredFile
+from object_storage.parts import StorageParts
+from object_storage.problems import ObjectStorageFailed
+from object_storage.uploader import Uploader
+from object_storage.work import BackgroundWork
+
+log = logging.getLogger(__name__)
+
+_EVERY_S = 120.0
+_UNKNOWN_S = 5.0
+_AFTER_FAILURE_S = 300.0
+_PAGE = 200
+_DAY_MS = 86_400_000
+
+
+class Expiry(BackgroundWork):
+    """The thread that deletes copies."""
+
+    def __init__(
+        self, parts: StorageParts, archive: ArchiveManager, placement: Placement, uploader: Uploader, *, days: float
+    ) -> None:
+        """`days`: as OBJECT_STORAGE_DAYS."""
+        super().__init__("object-expiry")
+        self._bucket = parts.bucket
+        self._copies = parts.copies
+        self._health = parts.health
+        self._clock = parts.clock
+        self._archive = archive
+        self._placement = placement
+        self._uploader = uploader
+        self._days = days
+        self._doubt = ClockDoubt(parts.clock)
+        self._rules: Mapping[Channel, RecordingRule] = {}
+
+    def work(self) -> float:
+        """Give up the copies whose time is over, and delete the objects of no file."""
+        others = self._other_nodes()
+        if others is None:
+            return _UNKNOWN_S
+        self._give_up_all(self._copies.of_removed_cameras)
+        if not self._doubt.holds():
+            for camera_id, channel, moment in self._archive.limits():
+                self._give_up_all(partial(self._copies.of_channel, camera_id, channel, to_ms(moment)))
+            for files in self._too_old(others):
+                self._give_up_unkept(files)
+        try:
+            while self._delete_leftovers(others) and not self._is_stopping.is_set():
+                pass
+        except ObjectStorageFailed as failure:
+            self._health.note_failure(failure)
+            return _AFTER_FAILURE_S
+        return _EVERY_S
+
+    def _too_old(self, others: Collection[str]) -> Iterator[Sequence[StoredFile]]:
+        """Yield pages of files that have only their copy, and no more days."""
+        now = self._clock.now_utc()
+        before_ms = to_ms(now - timedelta(days=self._days))
+        self._rules, after_id = self._archive.rules(), 0
+        while files := self._copies.without_disk(before_ms, others, _PAGE, after_id=after_id):
+            yield [file for file in files if self._is_over(file, to_ms(now))]
+            after_id = files[-1].id
+
+    def _is_over(self, file: StoredFile, now_ms: int) -> bool:
+        """True for a file of no disk. One on a disk that is gone has the days of its rule without a setting."""
+        if self._days or not file.is_on_disk:
+            return True
+        rule = self._rules.get((file.stream.camera_id, file.stream.channel))
+        return rule is not None and rule.keep_days is not None and file.end_ms < now_ms - rule.keep_days * _DAY_MS
+
+    def _give_up_unkept(self, files: Sequence[StoredFile]) -> None:
+        if files:
+            with self._archive.unchanged_kept() as kept:
+                self._give_up([file for file in files if not _is_kept(file, kept)])
+
+    def _give_up_all(self, find: Callable[[int], Sequence[StoredFile]]) -> None:
+        while (files := find(_PAGE)) and not self._is_stopping.is_set():
+            self._give_up(files)
+
+    def _give_up(self, files: Sequence[StoredFile]) -> None:
+        if files:
+            self._copies.give_up(files)
+            log.debug("%d copies of recordings are deleted from the object storage", len(files))
+
+    def _delete_leftovers(self, others: Collection[str]) -> bool:
+        """Delete some objects of no file. Return True if there may be more."""
+        keys = self._copies.claim_leftovers(others, _PAGE, uploading=self._uploader.uploading)
+        if keys:
+            self._bucket.delete(keys)
+            self._copies.forget(keys)
+        return len(keys) == _PAGE
+
+    def _other_nodes(self) -> Collection[str] | None:
+        """Return the names of the other living nodes; None while this node does not know them."""
+        own = self._placement.this_node().name
+        living = {view.node.name for view in self._placement.nodes() if view.is_alive}
+        return living - {own} if own in living else None
+
+
+def _is_kept(file: StoredFile, kept: Mapping[Channel, KeptSpans]) -> bool:
+    spans = kept.get((file.stream.camera_id, file.stream.channel), NOTHING_KEPT)
+    return spans.end_of(file.start_ms, file.end_ms) is not None

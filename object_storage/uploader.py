@@ -1,0 +1,160 @@
+"""Uploads finished files of the archive, the oldest first.
+
+Recordings are written to the disk first, in any case. The queue is the rows without a copy in the database, so nothing
+is lost if the line, the storage or the app is away.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from secrets import token_hex
+
+from archive.records import FileKey, from_ms, stream_folder, to_ms
+from archive.volume import has_marker
+from archive.volumes import Volumes
+from core.backoff import Backoff
+from core.reading_pace import ReadingPace
+from core.recording_storage import StoredFile
+from core.settings import Settings
+from media.archive.byte_source import DiskBytes
+from object_storage.bucket import PART_BYTES
+from object_storage.parts import StorageParts
+from object_storage.problems import ObjectStorageFailed, StorageState
+from object_storage.work import BackgroundWork
+
+log = logging.getLogger(__name__)
+
+_IDLE_S = 5.0
+_FIRST_WAIT_S = 2.0
+_LONGEST_WAIT_S = 120.0
+_PUT_OFF_S = 300.0  # a file whose disk is away, or that the storage does not take
+_PAGE = 20
+_MOST_PUT_OFF = 1000
+
+
+class _Stopping(Exception):
+    """The app stops in the middle of an upload."""
+
+
+class _Unreadable(Exception):
+    """The file cannot be read from its disk, or is not as long as its row says."""
+
+
+def object_key_of(file: StoredFile) -> str:
+    """Return a new name for the copy of a file: camera, channel, beginning in UTC, and the epoch of its lease.
+
+    It ends with a random word, so that no two uploads ever write the same object.
+    """
+    begin = from_ms(file.start_ms)
+    name = f"{begin:%H%M%S}_{file.start_ms % 1000:03d}-e{file.epoch}-{token_hex(4)}.mp4"
+    return f"{stream_folder(file.stream)}/{begin:%Y-%m-%d}/{name}"
+
+
+class Uploader(BackgroundWork):
+    """The thread that uploads: one for the process."""
+
+    def __init__(self, parts: StorageParts, volumes: Volumes, settings: Settings) -> None:
+        super().__init__("object-upload")
+        self._bucket = parts.bucket
+        self._copies = parts.copies
+        self._health = parts.health
+        self._clock = parts.clock
+        self._volumes = volumes
+        self._days = settings.object_storage_days
+        self._pace = ReadingPace(parts.clock, settings.object_storage_max_mbps)
+        self._backoff = Backoff(first_s=_FIRST_WAIT_S, longest_s=_LONGEST_WAIT_S, healthy_after_s=_LONGEST_WAIT_S)
+        self._put_off: dict[int, float] = {}  # ids of rows, and when to try them again
+        self._uploading = ""
+
+    @property
+    def uploading(self) -> str:
+        """The name of the object that is being uploaded; empty between uploads."""
+        return self._uploading
+
+    def work(self) -> float:
+        """Upload the next file. Return the seconds to wait before the one after it."""
+        file = self._next()
+        if file is None:
+            return _IDLE_S
+        try:
+            self._upload(file)
+        except _Stopping:
+            return 0.0
+        except _Unreadable as error:
+            log.warning("a recording of camera %d waits for its copy: %s", file.stream.camera_id, error)
+            self._put_off[file.id] = self._clock.monotonic_s() + _PUT_OFF_S
+            return 0.0
+        except ObjectStorageFailed as failure:
+            self._health.note_failure(failure)
+            if failure.state is StorageState.FAILED:  # perhaps only of this file
+                self._put_off[file.id] = self._clock.monotonic_s() + _PUT_OFF_S
+            return self._backoff.failed_after(0.0)
+        self._backoff.forget()
+        return 0.0
+
+    def _next(self) -> StoredFile | None:
+        """Return the oldest waiting file that is not put off."""
+        now_s = self._clock.monotonic_s()
+        self._put_off = {row_id: due_s for row_id, due_s in self._put_off.items() if due_s > now_s}
+        if len(self._put_off) >= _MOST_PUT_OFF:
+            return None
+        # An older file would be deleted from the storage as soon as it is there.
+        since = self._clock.now_utc() - timedelta(days=self._days) if self._days else None
+        since_ms = to_ms(since) if since is not None else 0
+        waiting = self._copies.waiting(_PAGE + len(self._put_off), since_ms=since_ms)
+        return next((file for file in waiting if file.id not in self._put_off), None)
+
+    def _upload(self, file: StoredFile) -> None:
+        key = object_key_of(file)
+        source = self._open(file)
+        try:
+            if source.size() != file.size_bytes:
+                raise _Unreadable("it is not as long as the index says")
+            self._uploading = key
+            self._copies.begin(key)
+            self._bucket.put(key, self._parts(source, file.size_bytes))
+            self._finish(file, key)
+        finally:
+            self._uploading = ""
+            source.close()
+
+    def _finish(self, file: StoredFile, key: str) -> None:
+        stored_bytes = self._bucket.size(key)
+        if stored_bytes != file.size_bytes:
+            raise ObjectStorageFailed(
+                StorageState.FAILED, f"The object storage has {stored_bytes or 0} bytes of {file.size_bytes}."
+            )
+        self._health.note_copy()
+        if not self._copies.finish(file, key):
+            log.debug("a recording was deleted while it was uploaded; its copy follows")
+
+    def _open(self, file: StoredFile) -> DiskBytes:
+        """Raise _Unreadable if the disk is not there."""
+        volume = next((it for it in self._volumes.all() if it.uuid == file.volume), None)
+        if volume is None or not has_marker(volume.folder, file.volume):
+            raise _Unreadable("its disk is not there")
+        try:
+            return DiskBytes(volume.folder / _path_of(file))
+        except OSError as error:
+            raise _Unreadable(error.strerror or "its file cannot be opened") from error
+
+    def _parts(self, source: DiskBytes, size_bytes: int) -> Iterator[bytes]:
+        """Yield the bytes of a file at the pace of the settings."""
+        for first in range(0, size_bytes, PART_BYTES):
+            if self._is_stopping.wait(self._pace.wait_s()):
+                raise _Stopping
+            try:
+                part = source.read(first, min(PART_BYTES, size_bytes - first))
+            except OSError as error:
+                raise _Unreadable(error.strerror or "its disk cannot be read") from error
+            if len(part) < min(PART_BYTES, size_bytes - first):
+                raise _Unreadable("it became shorter")
+            self._pace.took(len(part))
+            yield part
+
+
+def _path_of(file: StoredFile) -> Path:
+    return Path(FileKey(file.stream, 0, file.start_ms, file.suffix).path)

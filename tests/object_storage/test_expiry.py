@@ -1,0 +1,193 @@
+"""The expiry of copies: which are deleted, when, and that no object is forgotten in the storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from archive_manager import ArchiveManager
+from core.access import LOCAL
+from core.archive import RecordingMode, RecordingRule
+from core.login_gate import LoginGate
+from core.placement import Node, NodeView, Placement
+from media.rtsp.gateway import RtspGateway
+from object_storage.expiry import Expiry
+from placement.alone import Alone
+from tables import ArchiveFileRow, CameraRow
+from tests.archive.hand_events import HandEvents
+from tests.archive.test_archive_manager import KnownCameras
+from tests.object_storage.node_with_files import NodeWithFiles
+from tests.s3_server import S3Server
+
+DAY = 24 * 60
+
+
+class Nodes(Alone):
+    """Several nodes, of which this is one."""
+
+    def __init__(self, own: str, **states: bool) -> None:
+        super().__init__()
+        self._node = Node(own, "", "")
+        self._views = [NodeView(Node(name, "", ""), is_alive=is_alive) for name, is_alive in states.items()]
+
+    def nodes(self) -> list[NodeView]:
+        return self._views
+
+
+class Copied(NodeWithFiles):
+    """A node with copies of its files, and the archive's rules."""
+
+    def open_archive(self) -> None:
+        """Build the archive and a camera, with the id 1."""
+        with self.database.write() as session:
+            row = CameraRow(id=1, name="", host="10.0.0.1", port_found=False, username="", password_box=b"")
+            row.pretend, row.added_at = False, self.clock.now
+            session.add(row)
+        plain = replace(self.settings, object_storage_url="")
+        gateway = RtspGateway(login_gate=LoginGate(self.clock), clock=self.clock, settings=plain)
+        self.archive = ArchiveManager(self.database, plain, self.clock, gateway, KnownCameras(1), HandEvents())
+
+    def expire(self, *, days: float = 0.0, placement: Placement | None = None) -> None:
+        Expiry(self.parts, self.archive, placement or Alone(), self.uploader, days=days).work()
+
+    def copy(self, *, minutes_ago: float, is_on_disk: bool = True, **columns: object) -> int:
+        """Record and upload a file; then delete it from the disk, unless `is_on_disk`."""
+        row_id = self.record(minutes_ago=minutes_ago, camera_id=int(str(columns.pop("camera_id", 1))))
+        self.uploader.work()
+        with self.database.write() as session:
+            row = session.get_one(ArchiveFileRow, row_id)
+            row.is_on_disk = is_on_disk
+            for name, value in columns.items():
+                setattr(row, name, value)
+        return row_id
+
+    def keep(self, start: datetime, end: datetime) -> int:
+        """Keep a range of the channel. Return its id."""
+        return self.archive._kept.keep(1, 1, start, end, reason="", until=None, by=LOCAL).id
+
+    def rule(self, **values: object) -> None:
+        rule = RecordingRule(mode=RecordingMode.CONTINUOUS, **values)  # type: ignore[arg-type]
+        self.archive._rules.set_rule(1, 1, rule)  # without a recorder that follows it
+
+
+@pytest.fixture
+def node(s3_server: S3Server, bucket_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copied]:
+    made = Copied(s3_server.settings(tmp_path_factory.mktemp("node"), bucket_name))
+    made.open_archive()
+    yield made
+    made.close()
+
+
+def stored(node: Copied, s3_server: S3Server, bucket_name: str) -> list[int]:
+    """Return the ids of the rows with a copy, and check that the storage has their objects and no others."""
+    with node.database.read() as session:
+        rows = list(session.query(ArchiveFileRow).filter(ArchiveFileRow.object_key.is_not(None)))
+        assert sorted(s3_server.keys(bucket_name)) == sorted(row.object_key for row in rows if row.object_key)
+        assert node.leftovers() == []
+        return sorted(row.id for row in rows)
+
+
+def test_without_days_a_copy_goes_with_its_file_on_the_disk(
+    node: Copied, s3_server: S3Server, bucket_name: str
+) -> None:
+    there = node.copy(minutes_ago=5 * DAY)
+    gone = node.copy(minutes_ago=60, is_on_disk=False)
+    node.expire()
+    assert stored(node, s3_server, bucket_name) == [there]
+    assert node.row(gone) is None
+
+
+def test_a_copy_outlives_its_file_until_its_days_are_over(node: Copied, s3_server: S3Server, bucket_name: str) -> None:
+    young = node.copy(minutes_ago=9 * DAY, is_on_disk=False)
+    on_disk = node.copy(minutes_ago=12 * DAY)
+    old = node.copy(minutes_ago=11 * DAY, is_on_disk=False)
+    node.expire(days=10)
+    assert stored(node, s3_server, bucket_name) == sorted([young, on_disk])
+    assert node.row(old) is None
+
+
+def test_a_copy_in_a_kept_range_stays(node: Copied, s3_server: S3Server, bucket_name: str) -> None:
+    kept = node.copy(minutes_ago=30 * DAY, is_on_disk=False)
+    start = node.clock.now - timedelta(days=30)
+    kept_id = node.keep(start, start + timedelta(seconds=5))
+    node.expire(days=10)
+    assert stored(node, s3_server, bucket_name) == [kept]
+    node.archive.unkeep(kept_id, LOCAL)
+    node.expire(days=10)
+    assert stored(node, s3_server, bucket_name) == []
+
+
+def test_a_limit_by_law_deletes_copies_kept_or_not_on_a_disk_or_not(
+    node: Copied, s3_server: S3Server, bucket_name: str
+) -> None:
+    node.rule(limit_days=3.0, keep_days=3.0)
+    node.copy(minutes_ago=4 * DAY, is_on_disk=False)
+    on_disk = node.copy(minutes_ago=5 * DAY)
+    young = node.copy(minutes_ago=2 * DAY)
+    start = node.clock.now - timedelta(days=5)
+    node.keep(start, start + timedelta(hours=30))
+    node.expire(days=100)
+    assert stored(node, s3_server, bucket_name) == [young]
+    assert node.row(on_disk) is not None  # the retention of the disk deletes its file, then the row
+
+
+def test_the_copies_of_a_removed_camera_go(node: Copied, s3_server: S3Server, bucket_name: str) -> None:
+    stays = node.copy(minutes_ago=5)
+    node.copy(minutes_ago=6, camera_id=2)
+    node.copy(minutes_ago=7, camera_id=2, is_on_disk=False)
+    node.expire(days=100)
+    assert stored(node, s3_server, bucket_name) == [stays]
+
+
+def test_copies_of_a_dead_node_have_the_days_of_setting_or_rule(
+    node: Copied, s3_server: S3Server, bucket_name: str
+) -> None:
+    node.rule(keep_days=20.0)
+    young = node.copy(minutes_ago=9 * DAY, node="south")
+    old = node.copy(minutes_ago=25 * DAY, node="south")
+    living = node.copy(minutes_ago=26 * DAY, node="west")
+    nodes = Nodes("", **{"": True, "south": False, "west": True})
+    node.expire(placement=nodes)
+    assert stored(node, s3_server, bucket_name) == sorted([young, living])
+    node.expire(days=5, placement=nodes)
+    assert stored(node, s3_server, bucket_name) == [living]
+    assert node.row(old) is not None  # its file comes back with the node
+
+
+def test_nothing_expires_while_the_node_does_not_know_the_others(
+    node: Copied, s3_server: S3Server, bucket_name: str
+) -> None:
+    copied = node.copy(minutes_ago=9 * DAY, is_on_disk=False)
+    node.expire(placement=Nodes("", south=True))
+    assert stored(node, s3_server, bucket_name) == [copied]
+
+
+def test_objects_of_interrupted_uploads_are_deleted(node: Copied, s3_server: S3Server, bucket_name: str) -> None:
+    node.copies.begin("1/1-main/2026-11-24/110000_000-e7-aaaaaaaa.mp4")
+    node.bucket.put("1/1-main/2026-11-24/110000_000-e7-aaaaaaaa.mp4", iter([b"whole, but not noted"]))
+    node.expire()
+    assert stored(node, s3_server, bucket_name) == []
+
+
+def test_an_upload_that_ends_after_its_object_was_deleted_notes_no_copy(node: Copied) -> None:
+    row_id = node.record()
+    (file,) = node.copies.waiting(1)
+    node.copies.begin("1/a.mp4")
+    assert node.copies.claim_leftovers([], 10, uploading="") == ["1/a.mp4"]
+    assert not node.copies.finish(file, "1/a.mp4")
+    assert node.key_of(row_id) is None
+
+
+def test_a_storage_that_is_away_keeps_the_names_of_objects_to_delete(
+    node: Copied, s3_server: S3Server, bucket_name: str
+) -> None:
+    node.copy(minutes_ago=5, is_on_disk=False)
+    node.restart(object_storage_endpoint="http://127.0.0.1:9")
+    node.expire()
+    assert len(node.leftovers()) == 1
+    node.restart(object_storage_endpoint=s3_server.address)
+    node.expire()
+    assert stored(node, s3_server, bucket_name) == []

@@ -1,7 +1,7 @@
 """Motion of before revision 0021 that a more precise event stands for, and an index of the names of objects.
 
 Revision ID: 0028
-Revises: 0025
+Revises: 0026
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0028"
-down_revision = "0025"
+down_revision = "0026"
 
 _HAS_LABEL = sa.text("label != ''")
 # As events/joined.py at this revision. The computed kind keeps SQLite from reading all motion by the index of kinds.

@@ -71,14 +71,16 @@ def storage() -> Response:
 def archive_file(file_id: str) -> Response:
     """Bytes of an archive file on a disk of this node. The node that asks names it by its row in the database."""
     first, count = _number("first", 0, MAX_ID), _number("count", 1, MOST_OF_ONE_READ)
-    data = _served_files().read(_file_id(file_id), first, count)
+    with services().disk_limit:
+        data = _served_files().read(_file_id(file_id), first, count)
     return Response(data, mimetype="application/octet-stream")
 
 
 @blueprint.get("/archive-files/<file_id>/size")
 def archive_file_size(file_id: str) -> Response:
     """The bytes of an archive file at this moment, as digits."""
-    return Response(str(_served_files().size(_file_id(file_id))), mimetype="text/plain")
+    with services().disk_limit:
+        return Response(str(_served_files().size(_file_id(file_id))), mimetype="text/plain")
 
 
 def _served_files() -> ServedFiles:

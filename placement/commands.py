@@ -41,9 +41,7 @@ def nodes_commands(database: Database, clock: Clock) -> AppGroup:
         _set_draining(database, clock, name, is_draining=False)
         click.echo(f"{name} takes cameras again.")
 
-    @group.command(
-        "forget", help="Remove a node that will not return, free cameras that wait for it, forget its footage."
-    )
+    @group.command("forget", help="Remove a node that will not return: frees its cameras, forgets its footage.")
     @click.argument("name")
     def forget(name: str) -> None:
         with _opened(database, clock) as store:

@@ -171,7 +171,7 @@ class StoredBytes(ByteSource):
         return bytes(read[first - begin : first - begin + count])
 
     def _block(self, first: int, count: int) -> tuple[int, int]:
-        """Return the beginning and the length of what is read. The index at the end of a file is read in one piece."""
+        """Return the beginning and the length of the block to read: the index at the end of a file is one piece."""
         if not self._file.is_sealed:
             return first, max(count, _READ_AHEAD)
         size = self._file.size_bytes

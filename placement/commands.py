@@ -43,13 +43,14 @@ def nodes_commands(database: Database, clock: Clock) -> AppGroup:
             _require(store.set_draining(name, False), name)
             click.echo(f"{name} takes cameras again.")
 
-    @group.command("forget", help="Remove a dead node that will not return, and free cameras that wait for it.")
+    @group.command("forget", help="Remove a node that will not return, free cameras that wait for it, forget its footage.")
     @click.argument("name")
     def forget(name: str) -> None:
         with _opened(database, clock) as store:
-            _require(name in store.nodes(), name)
-            if not store.forget(name):
+            node = store.nodes().get(name)
+            if node is not None and node.is_living:
                 raise click.ClickException(f"{name} is alive. Stop it first.")
+            _require(store.forget(name), name)
             click.echo(f"{name} is forgotten.")
 
     @group.command("camera", help="Set the failover and the site of a camera.")

@@ -29,9 +29,9 @@ LONG_LIMIT_S = 3 * LIMIT_S  # for waits of browsers, which cannot ask how slow t
 
 _WORK = " ".join(str(number * number) for number in range(8_000)).encode()
 _QUIET_S = 0.005  # duration of `_work_s` on an idle core of the machine on which the promises were measured
-_REST_S = 0.05
-_SHORT_REST_S, _LONG_REST_S = 0.01, 0.05  # between two looks of `until`
-_STANDSTILL_S = 0.3  # a rest that lasts longer
+_REST_S, _LONG_SLOWNESS_REST_S = 0.05, 0.2  # between two pieces of work of `Slowness`
+_SHORT_REST_S, _LONG_REST_S = 0.02, 0.2  # between two looks of `until`
+_STANDSTILL_S = 0.25  # by which a rest lasts longer than asked for
 _LEAST_MEASURES = 20
 
 
@@ -43,14 +43,15 @@ def until(
 ) -> T:
     """Return the first true value of `claim()`; fail the test if there is none within `within_s`.
 
-    The rests between two looks grow to 50 ms: a hundred requests or looks at a page in a second keep a core busy.
+    The rests between two looks grow to 200 ms, since each look at a page or an app costs 5 ms of processor time. They
+    are a tenth of the time waited so far, so that they make no wait much longer.
     """
     began_s = time.monotonic()
     limit = _Limit(within_s)
     while not (value := claim()):
         waited_s = time.monotonic() - began_s
         assert not limit.is_over(waited_s), f"{what} did not come true within {waited_s:.0f} s"
-        rest(min(max(_SHORT_REST_S, waited_s / 20), _LONG_REST_S))
+        rest(min(max(_SHORT_REST_S, waited_s / 10), _LONG_REST_S))
     return value
 
 
@@ -75,7 +76,7 @@ def stays(claim: Callable[[], object], for_s: float) -> None:
     ends_s = time.monotonic() + for_s
     while time.monotonic() < ends_s:
         assert claim(), f"it did not stay so for {for_s:g} s"
-        time.sleep(0.01)
+        time.sleep(0.02)
 
 
 def settled(value: Callable[[], T], for_s: float = 1.0, rest: Callable[[float], object] = time.sleep) -> T:
@@ -84,7 +85,7 @@ def settled(value: Callable[[], T], for_s: float = 1.0, rest: Callable[[float], 
     last, since_s = value(), time.monotonic()
     while time.monotonic() - since_s < for_s:
         assert not limit.is_over(time.monotonic() - began_s), f"it never stood still for {for_s:g} s"
-        rest(0.01)
+        rest(min(max(_SHORT_REST_S, for_s / 8), _LONG_REST_S))
         if (now := value()) != last:
             last, since_s = now, time.monotonic()
     return last
@@ -154,11 +155,13 @@ class Slowness:
 
     def _measure(self) -> None:
         began_s = time.monotonic()
-        while not self._is_over.wait(_REST_S):
-            rested_s = time.monotonic() - began_s
-            if rested_s > _STANDSTILL_S:
-                self.stood_still_s += rested_s - _REST_S
+        rest_s = _REST_S
+        while not self._is_over.wait(rest_s):
+            longer_s = time.monotonic() - began_s - rest_s
+            if longer_s > _STANDSTILL_S:
+                self.stood_still_s += longer_s
             self._took_s.append(_work_s())
+            rest_s = min(1.1 * rest_s, _LONG_SLOWNESS_REST_S)
             began_s = time.monotonic()
 
 

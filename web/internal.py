@@ -6,6 +6,7 @@ Each answer has all that the node knows. The node that asks leaves out what its 
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
+from pydantic import ValidationError
 
 from archive.served_files import ServedFiles
 from archive.storages import MOST_OF_ONE_READ
@@ -13,6 +14,8 @@ from core.errors import InvalidRequest, NotFound
 from web.access.targets import channel_of_stream
 from web.api import stream_models
 from web.api.answers import answer
+from web.api.audit import own_audit
+from web.api.audit_models import AuditQuery
 from web.api.storage import own_storage
 from web.fields import MAX_ID, parse_id
 from web.services import services
@@ -34,6 +37,28 @@ def streams() -> Response:
             ]
         )
     )
+
+
+@blueprint.get("/audit")
+def audit() -> Response:
+    """Lines of this node's audit log."""
+    try:
+        query = AuditQuery.model_validate(request.args.to_dict())
+    except ValidationError:
+        raise InvalidRequest("The query is not valid.") from None
+    return answer(own_audit(query))
+
+
+@blueprint.get("/events/<event_id>/picture")
+def event_picture(event_id: str) -> Response:
+    """The picture of an event that this node has taken. `camera`: id of its camera."""
+    try:
+        jpeg = services().events.pictures.get(parse_id(request.args.get("camera", "")), parse_id(event_id))
+    except ValueError:
+        jpeg = None
+    if jpeg is None:
+        raise NotFound("This server has no picture of the event.")
+    return Response(jpeg, mimetype="image/jpeg")
 
 
 @blueprint.get("/storage")

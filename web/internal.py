@@ -12,7 +12,7 @@ from archive.served_files import ServedFiles
 from archive.storages import MOST_OF_ONE_READ
 from core.errors import InvalidRequest, NotFound
 from web.access.targets import channel_of_stream
-from web.api import models
+from web.api import stream_models
 from web.api.answers import answer
 from web.api.audit import own_audit
 from web.api.audit_models import AuditQuery
@@ -28,10 +28,10 @@ def streams() -> Response:
     """The running streams of this node."""
     found = services()
     return answer(
-        models.NodeStreams(
+        stream_models.NodeStreams(
             streams=[
-                models.NodeStream(
-                    stream=models.StreamStatus.model_validate(view), channel=channel_of_stream(found, view)
+                stream_models.NodeStream(
+                    stream=stream_models.StreamStatus.model_validate(view), channel=channel_of_stream(found, view)
                 )
                 for view in found.streams.list_sessions()
             ]

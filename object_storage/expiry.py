@@ -105,6 +105,7 @@ class Expiry(BackgroundWork):
         keys = self._copies.claim_leftovers(others, _PAGE, uploading=self._uploader.uploading)
         if keys:
             self._bucket.delete(keys)
+            self._health.note_success()
             self._copies.forget(keys)
         return len(keys) == _PAGE
 

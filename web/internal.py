@@ -12,7 +12,7 @@ from archive.served_files import ServedFiles
 from archive.storages import MOST_OF_ONE_READ
 from core.errors import InvalidRequest, NotFound
 from web.access.targets import channel_of_stream
-from web.api import models
+from web.api import stream_models
 from web.api.answers import answer
 from web.api.audit import own_audit
 from web.api.audit_models import AuditQuery
@@ -29,10 +29,10 @@ def streams() -> Response:
     """The running streams of this node."""
     found = services()
     return answer(
-        models.NodeStreams(
+        stream_models.NodeStreams(
             streams=[
-                models.NodeStream(
-                    stream=models.StreamStatus.model_validate(view), channel=channel_of_stream(found, view)
+                stream_models.NodeStream(
+                    stream=stream_models.StreamStatus.model_validate(view), channel=channel_of_stream(found, view)
                 )
                 for view in found.streams.list_sessions()
             ]
@@ -78,14 +78,16 @@ def storage() -> Response:
 def archive_file(file_id: str) -> Response:
     """Bytes of an archive file on a disk of this node. The node that asks names it by its row in the database."""
     first, count = _number("first", 0, MAX_ID), _number("count", 1, MOST_OF_ONE_READ)
-    data = _served_files().read(_file_id(file_id), first, count)
+    with services().disk_limit:
+        data = _served_files().read(_file_id(file_id), first, count)
     return Response(data, mimetype="application/octet-stream")
 
 
 @blueprint.get("/archive-files/<file_id>/size")
 def archive_file_size(file_id: str) -> Response:
     """The bytes of an archive file at this moment, as digits."""
-    return Response(str(_served_files().size(_file_id(file_id))), mimetype="text/plain")
+    with services().disk_limit:
+        return Response(str(_served_files().size(_file_id(file_id))), mimetype="text/plain")
 
 
 def _served_files() -> ServedFiles:

@@ -264,6 +264,17 @@ def test_another_node_gets_only_the_files_of_the_table(north: ArchiveNode, south
     assert READ_PATH.startswith("/api/internal/")
 
 
+def test_a_node_with_too_many_requests_is_asked_again(north: ArchiveNode, south: ArchiveNode, network: Network) -> None:
+    north.footage.record(T, T + 5)
+    north.publisher.publish()
+    network.busy = 2
+    assert seconds(south.played(T).units) == frames(0, 5)
+    network.busy = 99
+    [error] = south.played(T).errors
+    assert "north" in error.detail
+    assert south.storages.places().nodes == {"north"}
+
+
 class Shelf(RecordingStorage):
     """A storage with the bytes of files by their keys."""
 

@@ -176,7 +176,7 @@ def watch_sixteen(cluster: ObservedCluster, open_page: Open) -> None:
     stopped_s, others_s, machine = gaps_of(NAMES[0], lambda name: cluster.nodes[name].stop())
     assert stopped_s < machine.allowed_s(1.5)
     assert others_s < machine.allowed_s(1.0)
-    cluster.nodes[NAMES[0]].start()
+    cluster.start_node(NAMES[0])
     cluster.wait_shared()
     killed_s, others_s, machine = gaps_of(NAMES[1], cluster.kill)
     assert killed_s < machine.allowed_s(LEASE_OF_CLUSTER_S + 4.0)

@@ -60,7 +60,7 @@ def test_an_upgrade_interrupts_no_stream_for_more_than_two_seconds(cluster: Obse
         for name in size.upgraded:
             cluster.drain(name)
             cluster.nodes[name].stop()
-            cluster.nodes[name].start()
+            cluster.start_node(name)
             cluster.wait_shared()
     assert not connections.two_owners()
 
@@ -70,7 +70,7 @@ def test_a_stop_without_a_drain_interrupts_its_streams_briefly(cluster: Observed
     others = cluster.cameras_of(*set(NAMES) - {name})
     with longest_gap(cluster, 1.0, others), longest_gap(cluster, 1.5):
         cluster.nodes[name].stop()
-    cluster.nodes[name].start()
+    cluster.start_node(name)
     cluster.wait_shared()
 
 

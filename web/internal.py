@@ -16,6 +16,7 @@ from web.api import stream_models
 from web.api.answers import answer
 from web.api.audit import own_audit
 from web.api.audit_models import AuditQuery
+from web.api.motion import own_motion
 from web.api.storage import own_storage
 from web.fields import MAX_ID, parse_id
 from web.services import services
@@ -59,6 +60,12 @@ def event_picture(event_id: str) -> Response:
     if jpeg is None:
         raise NotFound("This server has no picture of the event.")
     return Response(jpeg, mimetype="image/jpeg")
+
+
+@blueprint.get("/motion")
+def motion() -> Response:
+    """Motion in the channels of this node's cameras."""
+    return answer(own_motion())
 
 
 @blueprint.get("/storage")

@@ -20,6 +20,7 @@ from core.placement import Node
 from core.settings import Settings
 from database import Database
 from event_manager import EventManager
+from motion.records import MotionMode, MotionSettings
 from placement.alone import Alone
 from tests.events.logged import event
 from tests.patience import promised
@@ -121,6 +122,16 @@ def test_an_answer_that_cannot_be_read_counts_as_none(
 def test_the_volumes_of_all_nodes_are_listed_with_their_node(admin: ApiClient, other: OtherNode, hung: Node) -> None:
     found = admin.request("GET", "/api/storage").get_json()
     assert {volume["node"] for volume in found["volumes"]} == {"here", "there"}
+    assert found["silent_nodes"] == ["hung"]
+
+
+def test_motion_of_a_channel_is_told_by_the_node_with_its_camera(
+    admin: ApiClient, managers: Managers, other: OtherNode, hung: Node
+) -> None:
+    for camera_id in (1, 2):
+        managers.motion._store._settings[camera_id, 1] = MotionSettings(MotionMode.AUTO)  # these cameras have no rows
+    found = admin.request("GET", "/api/motion").get_json()
+    assert [(one["node"], one["camera_id"]) for one in found["channels"]] == [("here", 1), ("there", 2)]
     assert found["silent_nodes"] == ["hung"]
 
 

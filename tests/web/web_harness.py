@@ -35,6 +35,7 @@ NODES = {  # no user, whatever the role
     "/api/internal/archive-files/<file_id>",
     "/api/internal/archive-files/<file_id>/size",
     "/api/internal/audit",
+    "/api/internal/motion",
     "/api/internal/events/<event_id>/picture",
 }
 LOGGED_IN = {"/account", "/api/openapi.json", "/api/docs", "/api/session DELETE", "/api/session/password"}

@@ -77,6 +77,7 @@ RULES: dict[str, Rule] = {
     "api_nodes.use_node": Rule(Permission.MANAGE, action="use_node"),
     "internal.streams": Rule(Open.NODES),
     "internal.audit": Rule(Open.NODES),
+    "internal.motion": Rule(Open.NODES),
     "internal.storage": Rule(Open.NODES),
     "internal.archive_file": Rule(Open.NODES),
     "internal.archive_file_size": Rule(Open.NODES),

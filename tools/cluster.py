@@ -96,7 +96,6 @@ class Cluster:
     def start(self, is_over: threading.Event) -> None:
         """Start everything, unless `is_over` is set meanwhile. Raise ClusterMissing if a program is not installed."""
         self._nginx = nginx_program()
-        self._stack.enter_context(self._guardian)
         steps = (self._start_database, self._start_programs, self._start_front_door, self._add_cameras)
         for step in steps:
             if is_over.is_set():
@@ -149,6 +148,7 @@ class Cluster:
             self._server = PostgresServer.made()
         except PostgresMissing as missing:
             raise ClusterMissing(str(missing)) from missing
+        self._stack.enter_context(self._guardian)
         self._stack.callback(self._server.remove)
         self._guardian.watch(self._server.pid)
         self._database_url = self._server.copy("cluster")

@@ -11,9 +11,11 @@ import json
 import logging
 import threading
 from collections.abc import Hashable
+from datetime import datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from accounts.audit_lines import Line, newest_lines
 from core.clock import Clock, rfc3339
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,11 @@ class AuditLog:
         for handler in handlers:
             if handler is not None:
                 handler.close()
+
+    def newest(self, *, limit: int, before: datetime | None = None, are_strangers: bool = False) -> list[Line]:
+        """Return the newest lines, about users or about strangers. See audit_lines.newest_lines."""
+        handler = self._strangers if are_strangers else self._handler
+        return [] if handler is None else newest_lines(handler, limit=limit, before=before)
 
     def write(self, action: str, *, who: str, kind: str, address: str, outcome: str = "ok", **about: object) -> None:
         """Write a line without the fields that are None.

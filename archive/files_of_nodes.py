@@ -19,7 +19,7 @@ from archive.shared_files import SharedFiles
 from archive.storages import Storages, StoredBytes
 from core.archive import ArchivedStream, ArchiveStretch, FootageElsewhere, GapReason, Origin, StreamKey
 from core.clock import Clock
-from core.errors import ArchiveUnreadable
+from core.errors import ArchiveUnreadable, Unavailable
 from core.recording_storage import StoredFile
 from media.archive.file_reader import ArchiveFile, ArchiveFileError
 
@@ -51,12 +51,18 @@ class FilesOfNodes(ReadableFiles):
     # ---- what other places have ------------------------------------------------------------------
 
     def extents(self, camera_id: int) -> Sequence[ArchivedStream]:
-        """Return the streams of a camera that other places have files of. It may be two seconds old."""
+        """Return the streams of a camera that other places have files of, as of two seconds ago or, while the database
+        is lost, as of its last answer: own footage plays on. Raise Unavailable without one."""
         now_s = self._clock.monotonic_s()
         kept = self._extents.get(camera_id)
         if kept is not None and now_s - kept[0] < _EXTENTS_S:
             return kept[1]
-        found = self._shared.extents(camera_id)
+        try:
+            found = self._shared.extents(camera_id)
+        except Unavailable:
+            if kept is None:
+                raise
+            return kept[1]
         self._extents[camera_id] = (now_s, found)
         return found
 
@@ -79,15 +85,13 @@ class FilesOfNodes(ReadableFiles):
         places = self._storages.places()
         files = _joined(self._elsewhere(streams, start, end))
         here = [(it.stream.quality, it.start, it.end) for it in own]
-        in_objects = [it for it in files if it.node not in places.nodes and places.has(it)]
+        of_nodes = [it for it in files if places.has_node_of(it)]
+        in_objects = [it for it in files if places.has(it) and not places.has_node_of(it)]
+        away = [it for it in files if not places.has(it) and it.node != self._shared.node]
         here += [(it.stream.quality, from_ms(it.start_ms), from_ms(it.end_ms)) for it in in_objects]
         found: list[FootageElsewhere] = []
-        for is_away in (False, True):
-            ranked = sorted(
-                (it for it in files if it not in in_objects and (it.node not in places.nodes) is is_away),
-                key=lambda it: (-it.epoch, it.start_ms),
-            )
-            for file in ranked:
+        for is_away, those in ((False, of_nodes), (True, away)):
+            for file in sorted(those, key=lambda it: (-it.epoch, it.start_ms)):
                 quality = file.stream.quality
                 parts = _outside(
                     (max(start, from_ms(file.start_ms)), min(end, from_ms(file.end_ms))),
@@ -169,7 +173,7 @@ class FilesOfNodes(ReadableFiles):
     def refuse_missing(self, stream: StreamKey, start_ms: int, end_ms: int) -> None:
         places = self._storages.places()
         for file in self._elsewhere([stream], from_ms(start_ms), from_ms(end_ms)):
-            if not places.has(file):
+            if not places.has(file) and file.node != self._shared.node:
                 raise ArchiveUnreadable(f"Only the server {file.node} has this recording, and it does not answer.")
 
 

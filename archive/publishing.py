@@ -59,7 +59,7 @@ class FilePublisher:
             thread.join(_STOP_S)
 
     def publish(self) -> None:
-        """Write what has changed since the last call. Raise Unavailable; the next call writes it then."""
+        """Write the changes since the last call. Raise Unavailable; the next call writes it then."""
         keys, is_everything = self._changes.take()
         now_s = self._clock.monotonic_s()
         try:

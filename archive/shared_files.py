@@ -51,7 +51,11 @@ class ReachablePlaces:
 
     def has(self, file: StoredFile) -> bool:
         """True if one of these places has the file."""
-        return (file.is_on_disk and file.node in self.nodes) or (self.has_objects and file.object_key is not None)
+        return self.has_node_of(file) or (self.has_objects and file.object_key is not None)
+
+    def has_node_of(self, file: StoredFile) -> bool:
+        """True if the node that has the file on its disk can be read."""
+        return file.is_on_disk and file.node in self.nodes
 
 
 class SharedFiles:

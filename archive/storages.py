@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 MOST_OF_ONE_READ = 4_000_000
 READ_PATH = "/api/internal/archive-files"
 _READ_S = 3.0
+_BUSY = 503  # the status of a node with too many requests at this moment, or with a disk that fails
+_MOST_TRIES = 3
+_TRY_AGAIN_S = 0.25
 _AVOIDED_S = 10.0
 _READ_AHEAD = 128 * 1024
 
@@ -37,6 +40,10 @@ class NodeReader(Protocol):
     def read(self, node: Node, path: str, *, timeout_s: float, most_bytes: int) -> bytes: ...
 
 
+class _Busy(Exception):
+    """Another node cannot read at this moment."""
+
+
 class NodeStorage(RecordingStorage):
     """The disks of other nodes, which read them for this one.
 
@@ -49,6 +56,7 @@ class NodeStorage(RecordingStorage):
         self._clock = clock
         self._lock = threading.Lock()
         self._avoided_until_s: dict[str, float] = {}
+        self._pause = threading.Event()  # never set
 
     def names(self) -> frozenset[str]:
         """Return the names of the other nodes that live and answer."""
@@ -69,10 +77,23 @@ class NodeStorage(RecordingStorage):
         node = self._living().get(file.node)
         if node is None:
             raise ArchiveUnreadable(_silent(file))
+        for _ in range(_MOST_TRIES - 1):
+            try:
+                return self._read_once(file, node, path, most_bytes)
+            except _Busy:
+                self._pause.wait(_TRY_AGAIN_S)
+        try:
+            return self._read_once(file, node, path, most_bytes)
+        except _Busy:
+            raise ArchiveUnreadable(f"The server {file.node} cannot read this recording from its disk.") from None
+
+    def _read_once(self, file: StoredFile, node: Node, path: str, most_bytes: int) -> bytes:
         try:
             return self._reader.read(node, path, timeout_s=_READ_S, most_bytes=most_bytes)
         except Unavailable as error:
             status = getattr(error, "status", None)
+            if status == _BUSY:
+                raise _Busy from error
             if status == 404:
                 raise FileNotFoundError(f"archive file {file.id}") from error
             if status is None:
@@ -81,8 +102,7 @@ class NodeStorage(RecordingStorage):
                     self._avoided_until_s[file.node] = self._clock.monotonic_s() + _AVOIDED_S
                 raise ArchiveUnreadable(_silent(file)) from error
             log.warning("the server %s refuses the reading of a recording (status %s)", file.node, status)
-            what = "cannot read this recording from its disk" if status == 503 else "refuses to read this recording"
-            raise ArchiveUnreadable(f"The server {file.node} {what}.") from error
+            raise ArchiveUnreadable(f"The server {file.node} refuses to read this recording.") from error
 
     def _living(self) -> dict[str, Node]:
         here, now_s = self._nodes.this_node().name, self._clock.monotonic_s()
@@ -171,7 +191,7 @@ class StoredBytes(ByteSource):
         return bytes(read[first - begin : first - begin + count])
 
     def _block(self, first: int, count: int) -> tuple[int, int]:
-        """Return the beginning and the length of what is read. The index at the end of a file is read in one piece."""
+        """Return the beginning and the length of the block to read: the index at the end of a file is one piece."""
         if not self._file.is_sealed:
             return first, max(count, _READ_AHEAD)
         size = self._file.size_bytes

@@ -9,7 +9,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -161,7 +161,7 @@ def _measure_beside(other: Path, parts: tuple[str, ...], runs: int, window_s: fl
         device = _device(stack)
         sides = []
         for checkout in (ROOT, other):
-            running = stack.enter_context(app(checkout, MAX_SESSIONS="64"))
+            running = stack.enter_context(_app(checkout))
             sides.append((running, running.add_recorder(device)))
         for part in parts:
             ours, others = (partial(_turn, part, device, *side, window_s) for side in sides)
@@ -181,7 +181,7 @@ def _measure_peers(options: argparse.Namespace, command: str) -> bool:
     try:
         with ExitStack() as stack:
             device = _device(stack)
-            running = stack.enter_context(app(MAX_SESSIONS="64"))
+            running = stack.enter_context(_app(ROOT))
             camera_id = running.add_recorder(device)
             rows = list(peers_beside.measured(device, running, camera_id, options.peers, options.runs, options.window))
     except (RuntimeError, OSError, PlaywrightError) as error:
@@ -213,7 +213,7 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
     with ExitStack() as stack:
         if set(parts) - set(_ON_THEIR_OWN):
             device = _device(stack)
-            running = stack.enter_context(app(MAX_SESSIONS="64"))
+            running = stack.enter_context(_app(ROOT))
             camera_id = running.add_recorder(device)
         for part in parts:
             if part not in _ON_THEIR_OWN:
@@ -234,6 +234,14 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
     for part, measure in alone.items():
         if part in parts:
             yield part, measure()
+
+
+def _app(checkout: Path) -> AbstractContextManager[App]:
+    """Return the app of a checkout, without the import of a new recorder's events.
+
+    The import takes the first minutes of an app, so its cost would be in some runs and not in others.
+    """
+    return app(checkout, MAX_SESSIONS="64", IMPORT_EVENTS="no")
 
 
 def _device(stack: ExitStack) -> Recorder:

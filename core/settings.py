@@ -106,7 +106,8 @@ class Settings:
     )
     object_storage_days: float = _setting(
         0.0,
-        "Copies in the object storage are deleted after so many days, at the earliest with the file on the disk.",
+        "Copies in the object storage are deleted after so many days, at the earliest with the file on the disk. "
+        "0: after the days of their channel's rule.",
         low=0,
         high=36_600,
     )

@@ -229,6 +229,10 @@ class EventLog:
         """Raise NotFound if there is no such event, or if the query leaves it out."""
         return self.store.get(query, event_id)
 
+    def node_of(self, event_id: int) -> str:
+        """Return the name of the node that has begun the event; "" for a single process, or if there is none."""
+        return self.store.node_of(event_id)
+
     def get_some(self, query: EventQuery, ids: Collection[int]) -> list[LoggedEvent]:
         """Return the events with these ids, in no order. Leave out those that the query leaves out."""
         return self.store.get_some(query, ids)

@@ -261,6 +261,11 @@ class EventLogStore:
                 raise NotFound("There is no such event.")
             return _events(session, found, query.user_id)[0]
 
+    def node_of(self, event_id: int) -> str:
+        """Return the name of the node that has begun the event; "" for a single process, or if there is none."""
+        with self._database.read() as session:
+            return session.scalar(select(EventRow.node).where(EventRow.id == event_id)) or ""
+
     def get_some(self, query: EventQuery, ids: Collection[int]) -> list[LoggedEvent]:
         """Return the events with these ids, in no order. Leave out those that the query leaves out."""
         wanted = select(*_COLUMNS).where(EventRow.id.in_(ids), *self._conditions(query))

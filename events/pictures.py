@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"camera([1-9][0-9]{0,18})_event([1-9][0-9]{0,18})\.jpg", re.ASCII)
 _TOUCHED_EVERY_S = 3600.0
-_MOST_BYTES = 500_000  # of one picture; of 320 pixels it has 8 to 15 kB
+MOST_PICTURE_BYTES = 500_000  # of one picture; of 320 pixels it has 8 to 15 kB
 
 
 class EventPictures:
@@ -79,7 +79,7 @@ class EventPictures:
     def put(self, camera_id: int, event_id: int, jpeg: bytes) -> bool:
         """Keep the picture of an event. False if it is too large, or if the disk does not take it."""
         name = _name(camera_id, event_id)
-        if not 0 < len(jpeg) <= _MOST_BYTES:
+        if not 0 < len(jpeg) <= MOST_PICTURE_BYTES:
             return False
         with self._lock:
             draft = self._folder / f".{name}"

@@ -30,6 +30,7 @@ _UNKNOWN_S = 5.0
 _AFTER_FAILURE_S = 300.0
 _PAGE = 200
 _DAY_MS = 86_400_000
+_NO_RULE = RecordingRule()
 
 
 class Expiry(BackgroundWork):
@@ -80,11 +81,14 @@ class Expiry(BackgroundWork):
             after_id = files[-1].id
 
     def _is_over(self, file: StoredFile, now_ms: int) -> bool:
-        """True for a file of no disk. One on a disk that is gone has the days of its rule without a setting."""
-        if self._days or not file.is_on_disk:
-            return True
-        rule = self._rules.get((file.stream.camera_id, file.stream.channel))
-        return rule is not None and rule.keep_days is not None and file.end_ms < now_ms - rule.keep_days * _DAY_MS
+        """True if the copy has no more days. Without a setting it has those of its channel's rule.
+
+        That a file is on no disk says nothing: the disk may have been lost, and the copy is made for that.
+        """
+        if self._days:
+            return True  # the statement has compared them
+        keep_days = self._rules.get((file.stream.camera_id, file.stream.channel), _NO_RULE).keep_days
+        return keep_days is not None and file.end_ms < now_ms - keep_days * _DAY_MS
 
     def _give_up_unkept(self, files: Sequence[StoredFile]) -> None:
         if files:
@@ -105,6 +109,7 @@ class Expiry(BackgroundWork):
         keys = self._copies.claim_leftovers(others, _PAGE, uploading=self._uploader.uploading)
         if keys:
             self._bucket.delete(keys)
+            self._health.note_success()
             self._copies.forget(keys)
         return len(keys) == _PAGE
 

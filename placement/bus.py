@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.backoff import growing_wait_s
 from core.errors import AppError
 from database import Database, repeated
+from placement.own_thread import OwnThread
 from tables import ChangeRow
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,6 @@ log = logging.getLogger(__name__)
 _POLL_S = 0.5
 _CHANNEL = "viewer_changes"
 _LONGEST_RETRY_S = 5.0
-_STOP_S = 5.0
 
 
 class Topic(StrEnum):
@@ -39,17 +39,16 @@ class Topic(StrEnum):
     MODELS = "models"
 
 
-class ChangeBus:
+class ChangeBus(OwnThread):
     """Calls subscribers after a change on any node, this one included, in a thread of its own."""
 
     def __init__(self, database: Database) -> None:
+        super().__init__("changes")
         self._database = database
         self._subscribers: dict[Topic, list[Callable[[], None]]] = {topic: [] for topic in Topic}
-        self._is_stopping = threading.Event()
         self._failures = 0  # in a row
         self._lock = threading.Lock()
         self._unsent: set[Topic] = set()
-        self._thread: threading.Thread | None = None
 
     def subscribe(self, topic: Topic, callback: Callable[[], None]) -> None:
         """Call `callback()` after each change of the topic; also once after start(), and after each reconnection."""
@@ -87,19 +86,6 @@ class ChangeBus:
                 with self._lock:
                     self._unsent |= unsent
                 raise
-
-    def start(self) -> None:
-        if self._thread is None:
-            self._is_stopping.clear()
-            self._thread = threading.Thread(target=self._work, name="changes", daemon=True)
-            self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread. May be called twice."""
-        self._is_stopping.set()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join(_STOP_S)
 
     def _work(self) -> None:
         while not self._is_stopping.is_set():

@@ -32,24 +32,23 @@ def nodes_commands(database: Database, clock: Clock) -> AppGroup:
     @group.command("drain", help="Let a node give all its cameras to the others, for example before an upgrade.")
     @click.argument("name")
     def drain(name: str) -> None:
-        with _opened(database, clock) as store:
-            _require(store.set_draining(name, True), name)
-            click.echo(f"{name} gives its cameras to the others. 'nodes use {name}' ends that.")
+        _set_draining(database, clock, name, is_draining=True)
+        click.echo(f"{name} gives its cameras to the others. 'nodes use {name}' ends that.")
 
     @group.command("use", help="Let a drained node take cameras again.")
     @click.argument("name")
     def use(name: str) -> None:
-        with _opened(database, clock) as store:
-            _require(store.set_draining(name, False), name)
-            click.echo(f"{name} takes cameras again.")
+        _set_draining(database, clock, name, is_draining=False)
+        click.echo(f"{name} takes cameras again.")
 
-    @group.command("forget", help="Remove a dead node that will not return, and free cameras that wait for it.")
+    @group.command("forget", help="Remove a node that will not return: frees its cameras, forgets its footage.")
     @click.argument("name")
     def forget(name: str) -> None:
         with _opened(database, clock) as store:
-            _require(name in store.nodes(), name)
-            if not store.forget(name):
+            node = store.nodes().get(name)
+            if node is not None and node.is_living:
                 raise click.ClickException(f"{name} is alive. Stop it first.")
+            _require(store.forget(name), name)
             click.echo(f"{name} is forgotten.")
 
     @group.command("camera", help="Set the failover and the site of a camera.")
@@ -63,6 +62,11 @@ def nodes_commands(database: Database, clock: Clock) -> AppGroup:
             click.echo(f"Camera {camera_id} is changed.")
 
     return group
+
+
+def _set_draining(database: Database, clock: Clock, name: str, *, is_draining: bool) -> None:
+    with _opened(database, clock) as store:
+        _require(store.set_draining(name, is_draining), name)
 
 
 def _state(node: NodeLease) -> str:

@@ -21,6 +21,7 @@ from core.records import CameraStatus, Problem
 from database import Database, repeated
 from placement.bus import ChangeBus, Topic
 from placement.leases import LeasePlacement
+from placement.own_thread import OwnThread
 from placement.store import now_s
 from tables import CameraRow, CameraStateRow
 
@@ -28,7 +29,6 @@ log = logging.getLogger(__name__)
 
 _EVERY_S = 1.0
 _READ_EVERY_S = 10.0  # without news; a node may have died
-_STOP_S = 5.0
 _WAITING = (CameraStatus.CONNECTING, None)  # of a camera without a living owner
 
 
@@ -55,12 +55,13 @@ class _Written:
     logins_of_place: int = 0
 
 
-class CameraStates:
+class CameraStates(OwnThread):
     """Writes the states of own cameras, and shows those of others, between start() and stop()."""
 
     def __init__(
         self, database: Database, clock: Clock, placement: LeasePlacement, cameras: Cameras, bus: ChangeBus
     ) -> None:
+        super().__init__("camera-states")
         self._database = database
         self._clock = clock
         self._placement = placement
@@ -70,23 +71,8 @@ class CameraStates:
         self._written: dict[int, _Written] = {}
         self._epochs: dict[int, int] = {}
         self._has_news = threading.Event()
-        self._is_stopping = threading.Event()
-        self._thread: threading.Thread | None = None
         for topic in (Topic.STATES, Topic.PLACEMENT):
             bus.subscribe(topic, self._has_news.set)
-
-    def start(self) -> None:
-        if self._thread is None:
-            self._is_stopping.clear()
-            self._thread = threading.Thread(target=self._work, name="camera-states", daemon=True)
-            self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread. May be called twice."""
-        self._is_stopping.set()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join(_STOP_S)
 
     def adopt_camera(self, camera_id: int) -> None:
         """Continue the block of a password that the owner before this node has tried. Call it before connecting."""

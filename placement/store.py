@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from core.clock import Clock
 from database import Database, repeated
 from placement.records import CameraLease, Failover, NodeIdentity, NodeLease, Situation
-from tables import CameraRow, ChannelRow, NodeRow
+from tables import ArchiveFileRow, CameraRow, ChannelRow, NodeRow
 from tables.living_nodes import is_living
 
 
@@ -149,12 +149,18 @@ class NodeStore:
 
     @repeated
     def forget(self, name: str) -> bool:
-        """Delete the row of a dead node, and free cameras that wait for it. False if it lives, or is unknown."""
+        """Delete the row of a dead or stopped node, and those of its archive files, and free cameras that wait for it.
+
+        Rows of files with a copy in the object storage stay. False if the node lives, or is unknown.
+        """
         with self._database.write() as session:
             now = session.scalars(select(now_s(self._database, self._clock))).one()
             row = session.get(NodeRow, name, with_for_update=True)
-            if row is None or is_living(row, now):
+            if row is not None and is_living(row, now):
                 return False
+            has_files = _forget_files(session, name)
+            if row is None:
+                return has_files
             session.delete(row)
             session.execute(
                 update(CameraRow)
@@ -172,6 +178,21 @@ class NodeStore:
             if row is not None:
                 row.draining = draining
             return row is not None
+
+
+def _forget_files(session: Session, node: str) -> bool:
+    """Forget the files on disks of a node that will not return. Return False if there is none."""
+    of_node = ArchiveFileRow.node == node, ArchiveFileRow.is_on_disk
+    found = session.scalars(select(ArchiveFileRow.id).where(*of_node).limit(1)).first()
+    session.execute(
+        delete(ArchiveFileRow)
+        .where(*of_node, ArchiveFileRow.object_key.is_(None))
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(ArchiveFileRow).where(*of_node).values(is_on_disk=False).execution_options(synchronize_session=False)
+    )
+    return found is not None
 
 
 def _situation(session: Session, now: float) -> Situation:

@@ -80,6 +80,11 @@ class PostgresServer:
             os.kill(int(note.read_text().split()[0]), signal.SIGINT)
         until(lambda: not note.exists(), what="PostgreSQL's end")
 
+    @property
+    def pid(self) -> int:
+        """Return the id of the server's first process."""
+        return int((self._data / "postmaster.pid").read_text().split()[0])
+
     def remove(self) -> None:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -16,11 +16,18 @@ from xml.etree import ElementTree
 
 from core.settings import Settings
 from tests.patience import until
-from tools.running import free_port
+from tools.running import ROOT, free_port
 
 FOLDER = Path(sys.prefix) / "s3-server"
 KEY_ID = "canary-key-id"
 SECRET = "canary/of:the+secret"
+_PROGRAM = """
+import sys
+from simulator.lifetime import die_with_parent
+die_with_parent()
+from moto.server import main
+main(sys.argv[1:])
+"""
 _NAMES = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
@@ -42,8 +49,8 @@ class S3Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
-        environment = {**os.environ, "PYTHONPATH": str(FOLDER)}
+        command = [sys.executable, "-c", _PROGRAM, "-H", "127.0.0.1", "-p", str(self.port)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(FOLDER), str(ROOT)])}
         self._process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

@@ -33,12 +33,20 @@ class Other:
     """Another transaction of the same database, which PostgreSQL never chooses to end."""
 
     def __init__(self, server: PostgresServer, database: Database) -> None:
+        self._database = database.name.split("'")[1]
         self._server = server
-        self._name = database.name.split("'")[1]
-        self._connection = psycopg.connect(
-            host=str(server.folder), port=server.port, dbname=self._name, user="administrator"
-        )
+        self._connection = self._connect()
+        self._observer = self._connect(autocommit=True)  # a new connection for each look takes too long
         self._connection.execute("SET deadlock_timeout = '1h'")
+
+    def _connect(self, *, autocommit: bool = False) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(
+            host=str(self._server.folder),
+            port=self._server.port,
+            dbname=self._database,
+            user="administrator",
+            autocommit=autocommit,
+        )
 
     def run(self, statement: str) -> None:
         self._connection.execute(statement.encode())
@@ -60,14 +68,12 @@ class Other:
 
     def close(self) -> None:
         self._connection.close()
+        self._observer.close()
 
     def _is_awaited(self) -> bool:
-        return bool(
-            self._server.run(
-                f"SELECT 1 FROM pg_locks WHERE NOT granted AND pid <> {self._connection.info.backend_pid} "
-                f"AND {self._connection.info.backend_pid} = ANY(pg_blocking_pids(pid))"
-            )
-        )
+        awaited = "SELECT count(*) FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))"
+        found = self._observer.execute(awaited, (self._connection.info.backend_pid,)).fetchone()
+        return found is not None and found != (0,)
 
 
 @pytest.fixture

@@ -139,7 +139,8 @@ def _type(schema: dict[str, Any]) -> str:
         item = _type(schema["items"])
         return f"({item})[]" if "|" in item else f"{item}[]"
     if schema["type"] == "object":
-        return f"Record<string, {_type(schema['additionalProperties'])}>"
+        values = schema["additionalProperties"]
+        return f"Record<string, {'unknown' if values is True else _type(values)}>"
     return _JS_NAMES[schema["type"]]
 
 

@@ -31,6 +31,7 @@ from core.secrets import Secret
 from core.settings import Settings
 from database import Database
 from tests.postgres import PostgresMissing, PostgresServer
+from tools.guardian import Guardian
 from tools.running import PASSWORD, ROOT, App, Recorder, free_port, running_recorder
 
 NAMES = ("north", "south", "west")
@@ -87,6 +88,7 @@ class Cluster:
         self._database_url = ""
         self._nginx = ""
         self._stack = ExitStack()
+        self._guardian = Guardian()
         self.nodes: dict[str, App] = {}
         self.url = ""
         self.password = secrets.token_urlsafe(12)
@@ -94,6 +96,7 @@ class Cluster:
     def start(self, is_over: threading.Event) -> None:
         """Start everything, unless `is_over` is set meanwhile. Raise ClusterMissing if a program is not installed."""
         self._nginx = nginx_program()
+        self._stack.enter_context(self._guardian)
         steps = (self._start_database, self._start_programs, self._start_front_door, self._add_cameras)
         for step in steps:
             if is_over.is_set():
@@ -129,6 +132,11 @@ class Cluster:
     def stop(self) -> None:
         self._stack.close()
 
+    def start_node(self, name: str) -> None:
+        """Start a node, also again after its end."""
+        self.nodes[name].start()
+        self._guardian.watch(self.nodes[name].pid)
+
     def kill(self, name: str) -> None:
         """Kill a node without a warning."""
         process = psutil.Process(self.nodes[name].pid)
@@ -142,6 +150,7 @@ class Cluster:
         except PostgresMissing as missing:
             raise ClusterMissing(str(missing)) from missing
         self._stack.callback(self._server.remove)
+        self._guardian.watch(self._server.pid)
         self._database_url = self._server.copy("cluster")
         database = Database(self._database_url)
         settings = Settings(data_dir=self._folder / "accounts")
@@ -171,7 +180,7 @@ class Cluster:
         def start_recorder(number: int) -> None:
             self._recorders[number] = recorders.enter_context(running_recorder("--seed", str(number), *self._options))
 
-        starts = [pool.submit(node.start) for node in self.nodes.values()]
+        starts = [pool.submit(self.start_node, name) for name in NAMES]
         starts += [pool.submit(start_recorder, number) for number in range(1, self._recorder_count + 1)]
         for start in wait(starts).done:
             start.result()
@@ -182,6 +191,7 @@ class Cluster:
         port = free_port()
         process = start_nginx(self._nginx, folder, front_door_configuration(port, list(self.nodes.values())))
         self._stack.callback(_end, process)
+        self._guardian.watch(process.pid)
         deadline_s = time.monotonic() + _REQUEST_S
         while True:
             try:

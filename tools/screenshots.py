@@ -20,10 +20,11 @@ from playwright.sync_api import Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from tools.export_screenshots import take_exports
 from tools.motion_screenshots import take_motion
 from tools.notification_screenshots import take_notifications
 from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
-from tools.studio import SIZES, Studio
+from tools.studio import SIZES, Studio, to_timeline
 
 PLAYING = "#stage[data-phase=playing]"
 REASON = "#overlay[data-tone=warn]"
@@ -76,7 +77,7 @@ def main(folder: Path, *only: str) -> None:
         _recordings(studio, app, camera_id)
         _recordings_in_trouble(studio, app, camera_id, recorder)
         if studio.wants("exports", "range"):
-            _exports(studio, app, camera_id, recorder)
+            take_exports(studio, app, camera_id, recorder)
         _failures(studio, f"{app.url}/viewer/{camera_id}", recorder)
 
 
@@ -142,7 +143,7 @@ def _schedule(page: Page) -> None:
 def _lists(studio: Studio, app: App, recorder: Recorder) -> None:
     app.call("POST", "/api/cameras?wait=1", {"host": "127.0.0.1", "port": 81, "name": "Summer house, upper field"})
     other = {"host": "localhost", "port": recorder.onvif_port, "username": "admin", "password": "wrong"}
-    app.call("POST", "/api/cameras?wait=1", {**other, "name": "Warehouse"})
+    refused = app.call("POST", "/api/cameras?wait=1", {**other, "name": "Warehouse"})
     cameras = f"{app.url}/cameras"
     picture = "camera-card snapshot-image[has-picture]"
     studio.take("cameras", cameras, until=picture)
@@ -152,6 +153,7 @@ def _lists(studio: Studio, app: App, recorder: Recorder) -> None:
     studio.take("cameras-health", cameras, until=picture, then=lambda page: page.click(f"{health} >> nth=0"))
     remove = "camera-card [data-part=delete]"
     studio.take("cameras-delete", cameras, until=picture, then=lambda page: page.click(f"{remove} >> nth=0"))
+    app.call("DELETE", f"/api/cameras/{refused['id']}")  # other states need this address
 
 
 def _discover(page: Page) -> None:
@@ -299,7 +301,7 @@ def _recordings(studio: Studio, app: App, camera_id: int) -> None:
     studio.take("recordings-strip", at, until=_SHOWN, then=_point_at_timeline, rest_ms=2500)
     studio.take("recordings-grid", at, until=_SHOWN, then=_to_grid, rest_ms=6000)
     phone = SIZES[1:]
-    studio.take("recordings-phone", at, until=playing, then=_to_timeline, rest_ms=2500, sizes=phone)
+    studio.take("recordings-phone", at, until=playing, then=to_timeline, rest_ms=2500, sizes=phone)
     for make in ("no-profile-g", "hikvision-like"):
         if not studio.wants(f"recordings-{make}"):
             continue
@@ -311,91 +313,8 @@ def _recordings(studio: Studio, app: App, camera_id: int) -> None:
             app.call("DELETE", f"/api/cameras/{number}")
 
 
-def _exports(studio: Studio, app: App, camera_id: int, recorder: Recorder) -> None:
-    """Take the marked range with its dialog, and the page of exports: empty, with all states, and full."""
-    night = datetime.now(UTC) - timedelta(hours=9)
-    at = f"{app.url}/recordings/{camera_id}?channel=1&t={night:%Y-%m-%dT%H:%M:%SZ}"
-    panel = "#mark-in:not([disabled])"
-    studio.take("range", at, until=panel, then=_mark, rest_ms=4000)
-    studio.take("range-export", at, until=panel, then=_export_dialog, rest_ms=1500)
-    studio.take("range-blur", at, until=panel, then=_blur, rest_ms=800)
-    page_of_exports = f"{app.url}/exports"
-    studio.take("exports-empty", page_of_exports, until="#empty:not([hidden])")
-    if not studio.wants("exports"):
-        return
-
-    def export(
-        channels: tuple[int, ...], hours_ago: float, length_s: float, of: int = camera_id, **more: object
-    ) -> str:
-        start = datetime.now(UTC) - timedelta(hours=hours_ago)
-        times = {"start_time": start.isoformat(), "end_time": (start + timedelta(seconds=length_s)).isoformat()}
-        ranges = [{"camera_id": of, "channel": channel, **times} for channel in channels]
-        return f"/api/exports/{app.call('POST', '/api/exports', {'ranges': ranges, **more})['id']}"
-
-    def wait(path: str, *states: str) -> None:
-        until = time.monotonic() + 240
-        while (job := app.call("GET", path))["state"] not in states:
-            if time.monotonic() > until:
-                raise RuntimeError(f"the export is not {' or '.join(states)}: {job}")
-            time.sleep(0.3)
-
-    other_id = app.add_camera(recorder, name="Old recorder", host="localhost")
-    recorder.set_fault("drop_connections")
-    lost = export((3,), 2, 60, other_id, name="Front door at noon")
-    app.call("DELETE", f"/api/cameras/{other_id}")
-    wait(lost, "failed")
-    recorder.clear_fault("drop_connections")
-    wait(export((1, 3, 6), 2, 30, name="<b>Long</b> " + "W" * 60, notes="First line\nSecond line"), "done")
-    copies = [{"burn_time": True}]
-    gate = export((1,), 9, 20, name="Theft at the gate", notes="For the police", subtitles=True, copies=copies)
-    wait(gate, "done")
-    case = app.call("POST", "/api/cases", {"name": "Case 12", "exports": [int(gate.rpartition("/")[2])]})
-    app.call("POST", f"/api/cases/{case['id']}/package")
-    night_long = export((1,), 23, 22 * 3600, name="The whole night")
-    app.call("POST", f"{export((3,), 4, 600, name='Loading ramp')}/pause")
-    running = "export-row[data-state=running] [data-part=progress-text]"
-    studio.take("exports", page_of_exports, until=running, rest_ms=4000)
-    studio.take("exports-play", page_of_exports, until=running, then=_play_export, rest_ms=2000)
-    studio.take("exports-selected", page_of_exports, until=running, then=_select_exports)
-    for number in range(24):
-        export((1 + number % 4,), 3 + number / 10, 60, name=f"Round {number + 1}")
-    studio.take("exports-full", page_of_exports, until="export-row:nth-child(25)")
-    app.call("POST", f"{night_long}/cancel")
-
-
-def _mark(page: Page) -> None:
-    page.wait_for_selector("#player [data-phase=playing]")
-    page.keyboard.press("k")
-    page.get_by_role("button", name="Last 30 s").click()
-    for _ in range(14):
-        page.get_by_role("button", name="Show less time").click()
-    _to_timeline(page)
-
-
-def _export_dialog(page: Page) -> None:
-    _mark(page)
-    page.get_by_role("button", name="Export", exact=True).click()
-    page.get_by_label("Name").fill("Theft at the gate")
-
-
-def _blur(page: Page) -> None:
-    _export_dialog(page)
-    page.get_by_role("checkbox", name="Blurred areas").check()
-    page.get_by_role("button", name="Add an area").click()
-
-
-def _play_export(page: Page) -> None:
-    page.locator("export-row[data-state=done] [data-part=play]:visible").first.click()
-
-
-def _select_exports(page: Page) -> None:
-    for box in page.locator("export-row [data-part=select]:visible").all():
-        box.check()
-    page.get_by_role("button", name="Evidence package…").click()
-
-
 def _point_at_timeline(page: Page) -> None:
-    _to_timeline(page)
+    to_timeline(page)
     box = page.locator(".timeline-frame").bounding_box()
     if box:
         page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 45)
@@ -436,7 +355,7 @@ def _recordings_being_asked(studio: Studio, app: App) -> None:
         number = app.add_camera(slow, name="Slow to tell")
         address = f"{app.url}/recordings/{number}"
         asked = "#indexing:not([hidden])"
-        studio.take("recordings-indexing", address, until=asked, then=_to_timeline)
+        studio.take("recordings-indexing", address, until=asked, then=to_timeline)
         studio.take("recordings-stopped", address, until="#timeline", then=_stop)
         app.call("DELETE", f"/api/cameras/{number}")
 
@@ -457,11 +376,7 @@ def _stop(page: Page) -> None:
     if page.is_visible("#indexing-stop"):
         page.click("#indexing-stop")
     page.wait_for_selector("#indexing-resume:not([hidden])")
-    _to_timeline(page)
-
-
-def _to_timeline(page: Page) -> None:
-    page.locator("#timeline").scroll_into_view_if_needed()
+    to_timeline(page)
 
 
 def _search(page: Page) -> None:

@@ -65,3 +65,7 @@ class Studio:
             page.goto("about:blank")  # leaving the page ends the recorder's session
             page.wait_for_timeout(300)
             context.close()
+
+
+def to_timeline(page: Page) -> None:
+    page.locator("#timeline").scroll_into_view_if_needed()

@@ -16,6 +16,7 @@ from web.access.audit import audit_as
 from web.access.enforcement import install_access
 from web.api import accounts as api_accounts
 from web.api import (
+    audit,
     backfills,
     camera_events,
     cases,
@@ -106,6 +107,7 @@ def build_web(services: Services) -> OpenAPI:
         nodes.blueprint,
         backfills.blueprint,
         api_accounts.blueprint,
+        audit.blueprint,
         walls.blueprint,
         ptz.blueprint,
         imaging.blueprint,

@@ -56,6 +56,19 @@ class OtherNodes:
         found = {name: read for name, body in bodies.items() if (read := _parsed(name, body, shape)) is not None}
         return Answers(dict(sorted(found.items())), [view.node.name for view in others if view.node.name not in found])
 
+    def read(self, name: str, path: str, *, most_bytes: int) -> bytes | None:
+        """Return the answer of one other node to GET `path`; None if there is no such node, or if it has no answer."""
+        this = self._placement.this_node()
+        others = self._placement.nodes() if this.place and name != this.name else []
+        node = next((view.node for view in others if view.is_alive and view.node.name == name), None)
+        if node is None:
+            return None
+        try:
+            return self._link.read(node, path, timeout_s=_LIMIT_S, most_bytes=most_bytes)
+        except AppError as error:
+            log.info("%s", error)
+            return None
+
     def _ask_all(self, nodes: Sequence[Node], path: str) -> dict[str, bytes]:
         heard: SimpleQueue[tuple[str, bytes | None]] = SimpleQueue()
         for node in nodes:

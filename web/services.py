@@ -101,6 +101,7 @@ class Services:
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")
         self.device_limit = RequestLimit(slots, "devices")
+        self.disk_limit = RequestLimit(2 * slots, "disks")  # other nodes read archive files
         self.head_limit = RequestLimit(slots, "cameras that move")  # a move must not wait for snapshots
         self.event_limit = RequestLimit(max(1, settings.request_threads // 8), "events")
         self.sink_limit = RequestLimit(2, "tests of notifications")

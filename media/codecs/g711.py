@@ -9,6 +9,8 @@ from __future__ import annotations
 _WINDOW_SAMPLES = 2000
 _MOST_PART, _LITTLE_PART, _OF_EACH_SIGN = 0.6, 0.03, 0.1
 _SURE_AFTER = 4  # windows, one second
+_OFTEN_FOR = 40  # windows that tell no law, 10 s; loud audio tells none for hours
+_PAUSE_SAMPLES = 16_000  # between two windows then
 _NEAR = 16  # codes of each sign that count as near 0
 _BIAS = 0x84  # of mu-law, in 16-bit samples
 
@@ -64,6 +66,8 @@ class TrackLaw:
         """Another session begins: judge anew, because the device may have been mended."""
         self._window = bytearray()
         self._windows = 0  # in a row that follow the other law
+        self._unclear = 0  # windows that follow neither
+        self._pause = 0  # samples until the next window
         self._is_certain = self._do_types_tell = False
 
     def of(self, payload: bytes, other_type: int | None = None) -> str:
@@ -82,6 +86,9 @@ class TrackLaw:
         return self.law
 
     def _judge(self, payload: bytes) -> None:
+        if self._pause > 0:
+            self._pause -= len(payload)
+            return
         self._window += payload
         if len(self._window) < _WINDOW_SAMPLES:
             return
@@ -94,6 +101,8 @@ class TrackLaw:
                 self.law, self._is_certain = OTHER[self.law], True
         else:
             self._windows = 0
+            self._unclear += 1
+            self._pause = _PAUSE_SAMPLES if self._unclear >= _OFTEN_FOR else 0
 
     @staticmethod
     def _follows(window: bytes, law: str) -> bool:

@@ -190,6 +190,11 @@ class LiveFragmentBuilder:
             if self._audio:
                 self._audio.restart(self._end / TIMESCALE)
 
+    @property
+    def takes_audio(self) -> bool:
+        """True if add_audio() has an effect."""
+        return self._audio is not None
+
     def add_audio(self, unit: AccessUnit) -> None:
         """Add a unit to the audio of the next fragment."""
         if self._audio is None or self._is_waiting_for_key:

@@ -19,7 +19,6 @@ from sessions.live.status import SessionStatus
 log = logging.getLogger(__name__)
 
 _TICK_STARTING_S = 0.1
-_TICK_RUNNING_S = 0.25
 _RETRY_OUTPUT_S = 10.0
 _OFTEN_S = 3.0  # between two key frames: a request for one more gains little, and each is large
 
@@ -93,7 +92,8 @@ class LiveAttempt:
         if not self._is_noted and any(output.first_media_s is not None for output in self._outputs):
             self._is_noted = True
             self._context.cameras.note_stream(self._key.camera_id, self._key.profile_token, None)
-        return _TICK_RUNNING_S if self._healthy_s else _TICK_STARTING_S
+        every_s = [output.look_every_s for output in self._outputs if output.is_wanted and self._healthy_s]
+        return min(every_s, default=_TICK_STARTING_S)
 
     # ---- outputs ---------------------------------------------------------------------------------
 

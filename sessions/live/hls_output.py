@@ -49,6 +49,7 @@ class HlsOutput(SessionOutput):
 
     is_independent = True
     starts_early = False
+    look_every_s = 0.25  # a look finds the new segments
 
     def __init__(
         self,

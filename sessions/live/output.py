@@ -30,6 +30,9 @@ class SessionOutput(ABC):
     starts_early: ClassVar[bool]
     """True if it starts before the device has described its media."""
 
+    look_every_s: ClassVar[float]
+    """Seconds between two calls of look() while media comes."""
+
     first_media_s: float | None = None
     """When this attempt's first segment or fragment was complete, in monotonic seconds; None if there is none yet."""
     last_media_s: float | None = None

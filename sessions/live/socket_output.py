@@ -20,6 +20,7 @@ class SocketOutput(SessionOutput):
     """Wanted while a page watches over a socket."""
 
     is_independent: ClassVar[bool] = False
+    look_every_s: ClassVar[float] = 0.5  # the fragments themselves come in the gateway's thread
 
     def __init__(self, context: SessionContext, status: SessionStatus, broadcaster: FragmentBroadcaster) -> None:
         self._context = context

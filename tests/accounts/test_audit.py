@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +133,38 @@ def test_repeated_watching_is_logged_once_a_minute_for_each_stream(tmp_path: Pat
         ("ok", "camera1_b"),
         ("stream_limit", "camera1_a"),
     ]
+
+
+def test_lines_are_read_back_page_by_page_also_from_rotated_files(
+    tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines of the same millisecond come on one page, so that none is left out between two pages."""
+    monkeypatch.setattr(audit_module, "_MAX_BYTES", 2_000)
+    audit = AuditLog(tmp_path, clock)
+    audit.start()
+    assert audit.newest(limit=5) == []
+    for number in range(30):
+        clock.move(seconds=0 if number % 10 == 5 else 1)
+        audit.write("watch", who="Anna", kind="session", address="10.0.0.9", camera_id=number)
+    with (tmp_path / AUDIT_FILE).open("ab") as file:
+        file.write(b'{"time": "2026-11-\n')  # a full disk has cut it
+    assert len(list(tmp_path.glob(f"{AUDIT_FILE}.*"))) > 1
+    read: list[int] = []
+    before, sizes = None, set()
+    while page := audit.newest(limit=5, before=before):
+        sizes.add(len(page))
+        read += [line["camera_id"] for line in page]
+        before = datetime.fromisoformat(page[-1]["time"])
+    assert sorted(read) == list(range(30))
+    assert 6 in sizes
+    audit.stop()
+    assert audit.newest(limit=5) == []
+
+
+def test_lines_about_strangers_are_read_apart(tmp_path: Path, clock: HandClock) -> None:
+    audit = AuditLog(tmp_path, clock)
+    audit.start()
+    audit.write("log_in", who="Eve", kind="nobody", address="10.0.0.9", outcome="login_failed")
+    assert [line["who"] for line in audit.newest(limit=5, are_strangers=True)] == ["Eve"]
+    assert audit.newest(limit=5) == []
+    audit.stop()

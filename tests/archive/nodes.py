@@ -42,17 +42,24 @@ class Refused(Unavailable):
 
 @dataclass
 class Network:
-    """Asks the other node's ServedFiles. `silent`: names of nodes that do not answer."""
+    """Asks the other node's ServedFiles.
+
+    `silent`: names of nodes that do not answer. `busy`: the number of requests that come at a bad moment.
+    """
 
     nodes: dict[str, ArchiveNode] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    busy: int = 0
 
     def read(self, node: Node, path: str, *, timeout_s: float, most_bytes: int) -> bytes:
         del timeout_s
         self.asked.append(path)
         if node.name in self.silent:
             raise Unavailable("it does not answer")
+        if self.busy:
+            self.busy -= 1
+            raise Refused(503)
         found = _PATH.fullmatch(path)
         assert found, path
         served = self.nodes[node.name].served

@@ -230,6 +230,15 @@ def test_a_node_that_falls_silent_is_left_alone_for_a_while(
     assert seconds(south.played(T + 5).units) == frames(5, 30)
 
 
+def test_own_footage_plays_on_while_the_database_is_lost(
+    database: Database, south: ArchiveNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    south.footage.record(T, T + 10)
+    south.played(T)
+    monkeypatch.setattr(database, "_engine", None)
+    assert seconds(south.played(T).units) == frames(0, 10)
+
+
 def test_a_file_that_was_deleted_at_the_other_node_is_a_gap(north: ArchiveNode, south: ArchiveNode) -> None:
     north.footage.record(T, T + 30)
     north.publisher.publish()
@@ -253,6 +262,17 @@ def test_another_node_gets_only_the_files_of_the_table(north: ArchiveNode, south
     with pytest.raises(FileNotFoundError):
         link.read(StoredFile(of_north.id, "south", MAIN, 0, 0, 0, "x"), 0, 10)
     assert READ_PATH.startswith("/api/internal/")
+
+
+def test_a_node_with_too_many_requests_is_asked_again(north: ArchiveNode, south: ArchiveNode, network: Network) -> None:
+    north.footage.record(T, T + 5)
+    north.publisher.publish()
+    network.busy = 2
+    assert seconds(south.played(T).units) == frames(0, 5)
+    network.busy = 99
+    [error] = south.played(T).errors
+    assert "north" in error.detail
+    assert south.storages.places().nodes == {"north"}
 
 
 class Shelf(RecordingStorage):
@@ -349,3 +369,19 @@ def test_time_in_the_object_storage_is_not_elsewhere(
     south.storages.use_objects(Shelf())
     south.knows(north, is_alive=False)
     assert elsewhere(south, 0, 60) == [(10, 20, "north", True)]
+
+
+def test_a_deleted_file_is_elsewhere_only_while_its_copy_cannot_be_read(
+    database: Database, north: ArchiveNode, south: ArchiveNode
+) -> None:
+    """Its copy is in an object storage that one of the nodes does not use."""
+    north.footage.record(T, T + 8)
+    north.publisher.publish()
+    with database.write() as session:
+        session.execute(update(ArchiveFileRow).values(object_key="one"))
+    north.index.delete([FileKey(MAIN, north.footage.volume_id, round(T * 1000))])
+    north.publisher.publish()
+    assert elsewhere(south, 0, 60) == [(0, 8, "north", True)]
+    assert elsewhere(north, 0, 60) == []
+    south.storages.use_objects(Shelf())
+    assert elsewhere(south, 0, 60) == []

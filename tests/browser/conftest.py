@@ -11,8 +11,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.engines import ENGINES, EngineMissing, EnginePage
+from tests.browser.logged_events import StandInEvents
 from tests.browser.recordings import ROWS, wait
-from tests.browser.watching import Watched
+from tests.browser.watching import Open, Watched
 from tests.missing import skip_outside_ci
 from tests.patience import LONG_LIMIT_S
 from tests.warm_apps import WarmStarter
@@ -203,3 +204,10 @@ def leave_page(page: EnginePage, stop_streams: None) -> Iterator[None]:
     yield
     page.evaluate("localStorage.clear()")  # otherwise the next test begins with audio
     page.open("about:blank")
+
+
+@pytest.fixture
+def events_page(app: App, camera_id: int, open_page: Open) -> tuple[Page, StandInEvents]:
+    """A page that requests its events from the test, before it is opened."""
+    page = open_page("about:blank", timezone_id="UTC").page
+    return page, StandInEvents(page)

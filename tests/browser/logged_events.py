@@ -16,6 +16,8 @@ from tests.browser.storyboard import jpeg_of
 
 _ALERTS = frozenset({"person", "vehicle", "intrusion", "line_crossed", "tamper", "video_loss", "doorbell", "offline"})
 
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
 
 def iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -211,3 +213,8 @@ class StandInEvents:
 
 def _query(route: Route) -> dict[str, list[str]]:
     return parse_qs(urlsplit(route.request.url).query)
+
+
+def some(count: int, **more: Any) -> list[dict[str, Any]]:
+    """Return events a minute apart, the first is the newest."""
+    return [logged(number, NOON - timedelta(minutes=number), **more) for number in range(1, count + 1)]

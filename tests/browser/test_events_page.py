@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.logged_events import StandInEvents, iso, logged, message, told
+from tests.browser.logged_events import NOON, StandInEvents, iso, logged, message, some, told
 from tests.browser.recordings import BURNT, GOP_S, PLAYING, burnt_s, place_of, recorded_at, stamp, wait
 from tests.browser.watching import Open, cut_outlines, settled_on, until_on
 from tests.patience import LIMIT_S
@@ -16,7 +15,6 @@ from tools.running import App, Recorder
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ROWS = "event-row"
 _TOP_OF_20 = "document.querySelector('[data-id=\"20\"]').getBoundingClientRect().top"
 # Pixels of the timeline in the colour of alerts.
@@ -31,22 +29,10 @@ _ALERT_INK = """(() => {
 })()"""
 
 
-def some(count: int, **more: Any) -> list[dict[str, Any]]:
-    """Return events a minute apart, the first is the newest."""
-    return [logged(number, NOON - timedelta(minutes=number), **more) for number in range(1, count + 1)]
-
-
-@pytest.fixture
-def opened(app: App, camera_id: int, open_page: Open) -> tuple[Page, StandInEvents]:
-    """A page that requests its events from the test, before it is opened."""
-    page = open_page("about:blank", timezone_id="UTC").page
-    return page, StandInEvents(page)
-
-
 def test_the_list_has_days_kinds_places_and_lengths(
-    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
+    app: App, camera_id: int, events_page: tuple[Page, StandInEvents]
 ) -> None:
-    page, events = opened
+    page, events = events_page
     events.events = [
         logged(1, NOON, "person", rule="Fence", picture_url="/api/events/1/picture", box=[0.1, 0.2, 0.3, 0.5]),
         logged(2, NOON - timedelta(hours=1), "motion", lasts_s=None, channel=2, channel_name="Yard"),
@@ -79,9 +65,9 @@ def test_the_list_has_days_kinds_places_and_lengths(
 
 
 def test_an_event_leads_to_its_recording_and_its_marked_range(
-    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
+    app: App, camera_id: int, events_page: tuple[Page, StandInEvents]
 ) -> None:
-    page, events = opened
+    page, events = events_page
     events.events = [logged(1, NOON, camera_id=camera_id)]
     page.goto(f"{app.url}/events")
     row = page.locator(ROWS)
@@ -100,9 +86,9 @@ def test_an_event_leads_to_its_recording_and_its_marked_range(
 
 
 def test_filters_are_in_the_address_and_in_the_requests(
-    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
+    app: App, camera_id: int, events_page: tuple[Page, StandInEvents]
 ) -> None:
-    page, events = opened
+    page, events = events_page
     events.events = [logged(1, NOON, "person"), logged(2, NOON, "motion"), logged(3, NOON, "vehicle", seen=True)]
     page.goto(f"{app.url}/events?severity=alert")
     expect(page.locator(ROWS)).to_have_count(2)
@@ -127,8 +113,10 @@ def test_filters_are_in_the_address_and_in_the_requests(
     expect(page).to_have_url(f"{app.url}/events")
 
 
-def test_the_calendar_counts_and_chooses_days(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
-    page, events = opened
+def test_the_calendar_counts_and_chooses_days(
+    app: App, camera_id: int, events_page: tuple[Page, StandInEvents]
+) -> None:
+    page, events = events_page
     now = datetime.now(UTC)
     first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     events.events = [logged(1, first, "person"), logged(2, first, "motion"), logged(3, first - timedelta(days=3))]
@@ -145,8 +133,8 @@ def test_the_calendar_counts_and_chooses_days(app: App, camera_id: int, opened: 
     expect(page.locator(ROWS)).to_have_count(3)
 
 
-def test_pages_follow_as_the_user_scrolls(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
-    page, events = opened
+def test_pages_follow_as_the_user_scrolls(app: App, camera_id: int, events_page: tuple[Page, StandInEvents]) -> None:
+    page, events = events_page
     events.events = some(120)
     page.goto(f"{app.url}/events")
     expect(page.locator(ROWS).nth(49)).to_be_attached()
@@ -159,9 +147,9 @@ def test_pages_follow_as_the_user_scrolls(app: App, camera_id: int, opened: tupl
 
 
 def test_only_events_that_were_in_sight_are_marked_as_seen(
-    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
+    app: App, camera_id: int, events_page: tuple[Page, StandInEvents]
 ) -> None:
-    page, events = opened
+    page, events = events_page
     events.events = some(40)
     page.goto(f"{app.url}/events")
     expect(page.locator(ROWS)).to_have_count(40)
@@ -195,9 +183,9 @@ def test_a_refused_mark_is_taken_back(app: App, camera_id: int, open_page: Open)
 
 
 def test_new_events_wait_above_what_the_user_reads(
-    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
+    app: App, camera_id: int, events_page: tuple[Page, StandInEvents]
 ) -> None:
-    page, events = opened
+    page, events = events_page
     events.events = [*some(40), logged(50, NOON - timedelta(hours=2), lasts_s=None)]
     page.goto(f"{app.url}/events")
     expect(page.locator(ROWS)).to_have_count(41)
@@ -221,9 +209,9 @@ def test_new_events_wait_above_what_the_user_reads(
 
 
 def test_the_end_of_a_seen_event_comes_with_the_filter_for_new_ones(
-    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
+    app: App, camera_id: int, events_page: tuple[Page, StandInEvents]
 ) -> None:
-    page, events = opened
+    page, events = events_page
     events.events = [logged(1, NOON, lasts_s=None)]
     page.goto(f"{app.url}/events?seen=no")
     row = page.locator("[data-id='1']")
@@ -236,8 +224,10 @@ def test_the_end_of_a_seen_event_comes_with_the_filter_for_new_ones(
     expect(page.locator("#news")).to_have_text("1 new event")
 
 
-def test_very_many_new_events_begin_the_list_anew(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
-    page, events = opened
+def test_very_many_new_events_begin_the_list_anew(
+    app: App, camera_id: int, events_page: tuple[Page, StandInEvents]
+) -> None:
+    page, events = events_page
     events.events = some(60)
     page.goto(f"{app.url}/events")
     expect(page.locator(ROWS)).to_have_count(50)
@@ -250,8 +240,8 @@ def test_very_many_new_events_begin_the_list_anew(app: App, camera_id: int, open
     expect(page.locator("#news")).to_be_hidden()
 
 
-def test_keys_move_and_mark(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
-    page, events = opened
+def test_keys_move_and_mark(app: App, camera_id: int, events_page: tuple[Page, StandInEvents]) -> None:
+    page, events = events_page
     events.events = some(5, camera_id=camera_id)
     page.goto(f"{app.url}/events")
     expect(page.locator(ROWS)).to_have_count(5)
@@ -268,9 +258,9 @@ def test_keys_move_and_mark(app: App, camera_id: int, opened: tuple[Page, StandI
 
 
 def test_events_are_played_one_after_the_other(
-    app: App, camera_id: int, recorder: Recorder, opened: tuple[Page, StandInEvents]
+    app: App, camera_id: int, recorder: Recorder, events_page: tuple[Page, StandInEvents]
 ) -> None:
-    page, events = opened
+    page, events = events_page
     at = recorded_at(recorder)
     events.events = [
         logged(1, at, "person", camera_id=camera_id),
@@ -302,8 +292,8 @@ def test_events_are_played_one_after_the_other(
     assert page.url == f"{app.url}/events"
 
 
-def test_an_empty_list_says_why(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
-    page, events = opened
+def test_an_empty_list_says_why(app: App, camera_id: int, events_page: tuple[Page, StandInEvents]) -> None:
+    page, events = events_page
     events.is_wanted = False
     page.goto(f"{app.url}/events")
     expect(page.locator("#none-title")).to_have_text("No events yet")
@@ -364,8 +354,10 @@ def test_a_button_that_hides_itself_hands_the_focus_on(app: App, camera_id: int,
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_list_fits_the_window(app: App, camera_id: int, opened: tuple[Page, StandInEvents], width: int) -> None:
-    page, events = opened
+def test_the_list_fits_the_window(
+    app: App, camera_id: int, events_page: tuple[Page, StandInEvents], width: int
+) -> None:
+    page, events = events_page
     long = "W" * 60
     events.events = [logged(1, NOON, "person", label=long, channel_name=long, rule=long, camera_name=long)]
     page.set_viewport_size({"width": width, "height": 800})
@@ -375,9 +367,9 @@ def test_the_list_fits_the_window(app: App, camera_id: int, opened: tuple[Page, 
 
 
 def test_a_device_tells_its_topics_and_a_test_lists_its_messages(
-    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
+    app: App, camera_id: int, events_page: tuple[Page, StandInEvents]
 ) -> None:
-    page, events = opened
+    page, events = events_page
     last = message(NOON, IsMotion="<i>true</i>")
     motion = {"topic": last["topic"], "kind": "motion", "count": 3, "last_time": iso(NOON), "is_listed": True}
     silent = {"topic": "Device/WiperStuck", "kind": "other", "count": 0, "last_time": None, "is_listed": False}
@@ -412,9 +404,9 @@ def test_the_health_card_leads_to_what_the_device_tells(app: App, camera_id: int
 
 
 def test_events_are_marks_on_the_timeline_and_steps_of_it(
-    app: App, camera_id: int, recorder: Recorder, opened: tuple[Page, StandInEvents]
+    app: App, camera_id: int, recorder: Recorder, events_page: tuple[Page, StandInEvents]
 ) -> None:
-    page, events = opened
+    page, events = events_page
     at = recorded_at(recorder)
     events.events = [logged(1, at, "licence_plate", lasts_s=60.0, severity="alert", camera_id=camera_id)]
     begin, end = stamp(at - timedelta(minutes=5)), stamp(at + timedelta(minutes=5))
@@ -426,75 +418,3 @@ def test_events_are_marks_on_the_timeline_and_steps_of_it(
     page.evaluate("(ms) => { document.querySelector('recording-timeline').atMs = ms; }", (at.timestamp() - 2.5) * 1000)
     page.keyboard.press("n")
     expect(page.locator("#gap-note")).to_contain_text(f"Licence plate at {at:%Y-%m-%d %H:%M:%S}.")
-
-
-def test_zones_are_a_filter_in_the_address(app: App, camera_id: int, opened: tuple[Page, StandInEvents]) -> None:
-    page, events = opened
-    events.events = [logged(1, NOON, zone="Gate"), logged(2, NOON, zone="<b>Yard"), logged(3, NOON)]
-    page.goto(f"{app.url}/events")
-    expect(page.locator(ROWS)).to_have_count(3)
-    page.locator("#zones summary").click()
-    page.get_by_label("<b>Yard").check()
-    expect(page.locator(ROWS)).to_have_count(1)
-    page.get_by_label("Gate").check()
-    expect(page.locator(ROWS)).to_have_count(2)
-    expect(page).to_have_url(f"{app.url}/events?zone=%3Cb%3EYard&zone=Gate")
-    page.reload()
-    expect(page.locator("#zones-text")).to_have_text("<b>Yard, Gate")
-    expect(page.locator(ROWS)).to_have_count(2)
-
-
-def test_words_that_are_not_understood_are_struck_out(
-    app: App, camera_id: int, opened: tuple[Page, StandInEvents]
-) -> None:
-    page, events = opened
-    nothing: dict[str, Any] = {"labels": [], "zones": [], "camera_ids": [], "channels": [], "start_time": None}
-    understood = {**nothing, "end_time": None, "kinds": ["person"], "colours": ["red"]}
-    events.words = {"understood": {**understood, "times_of_day": [["18:00", "20:00"]]}, "not_understood": ["sneaky"]}
-    events.events = some(2)
-    page.goto(f"{app.url}/events")
-    page.keyboard.press("/")
-    page.get_by_role("searchbox").fill("sneaky red person 18-20")
-    page.keyboard.press("Enter")
-    expect(page.locator("#words li:not([data-left])")).to_have_text(["Person", "Red", "18:00 to 20:00"])
-    expect(page.locator("#words s")).to_have_text("sneaky")
-    assert events.asked[-1]["words"] == ["sneaky red person 18-20"]
-    expect(page).to_have_url(f"{app.url}/events?words=sneaky+red+person+18-20")
-    page.get_by_role("searchbox").fill("")
-    expect(page.locator("#words")).to_be_hidden()
-    expect(page).to_have_url(f"{app.url}/events")
-
-
-def test_similar_events_show_in_their_order_and_play(
-    app: App, camera_id: int, recorder: Recorder, opened: tuple[Page, StandInEvents]
-) -> None:
-    page, events = opened
-    at = recorded_at(recorder)
-    alike = [logged(number, at - timedelta(minutes=number), "person", camera_id=camera_id) for number in (2, 3)]
-    shown: dict[str, Any] = {"picture_url": "/api/events/1/picture", "box": [0.1, 0.2, 0.3, 0.5], "has_look": True}
-    events.events = [logged(1, at, "person", camera_id=camera_id, **shown), *alike]
-    events.similar = {1: [2, 3]}
-    page.goto(f"{app.url}/events")
-    page.get_by_role("button", name="Similar to Person").click()
-    dialog = page.get_by_role("dialog", name="Similar to Person")
-    expect(dialog.get_by_role("listitem")).to_have_count(2)
-    dialog.get_by_role("link", name="Person").first.click()
-    player = page.locator("#play-dialog dialog")
-    expect(player).to_be_visible()
-    page.wait_for_selector(PLAYING)
-    page.keyboard.press("Escape")
-    expect(player).to_be_hidden()
-    expect(dialog).to_be_visible()
-
-
-def test_a_link_of_a_notification_plays_its_event(
-    app: App, camera_id: int, recorder: Recorder, opened: tuple[Page, StandInEvents]
-) -> None:
-    page, events = opened
-    at = recorded_at(recorder)
-    events.events = [*some(2), logged(9, at, "person", camera_id=camera_id)]
-    page.goto(f"{app.url}/events?event=9")
-    expect(page.locator("#play-title")).to_have_text(f"Person, {at:%Y-%m-%d %H:%M:%S}")
-    page.wait_for_selector(PLAYING)
-    page.keyboard.press("Escape")
-    expect(page.locator("[data-id='9'] a.event-link")).to_be_focused()

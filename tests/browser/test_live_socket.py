@@ -23,7 +23,8 @@ from tools.running import App, Recorder
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("stop_streams")]
 
-# Records brightness and width of each frame on screen, to find black frames while the quality changes.
+# Records brightness and width of each frame on screen, to find black frames while the quality changes. A video that
+# seeks keeps its last frame on screen: then nothing is recorded.
 _WATCH_BRIGHTNESS = """
 () => {
   window.brightness = [];
@@ -36,7 +37,7 @@ _WATCH_BRIGHTNESS = """
       context.drawImage(top, 0, 0, 16, 9);
       const { data } = context.getImageData(0, 0, 16, 9);
       window.brightness.push([data.reduce((sum, value) => sum + value, 0), top.videoWidth]);
-    } else window.brightness.push([0, 0]);
+    } else if (!top?.videoWidth) window.brightness.push([0, 0]);
     window.looking = requestAnimationFrame(look);
   };
   look();

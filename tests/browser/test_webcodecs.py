@@ -152,7 +152,8 @@ def test_audio_is_played_by_mediasource_and_the_picture_stays(viewer: Callable[.
     assert min(seen) > 0.5 * max(seen), "a black picture"
 
 
-# Records the brightness of the live picture in each frame of the page; 0 without a picture.
+# Records the brightness of the live picture in each frame of the page; 0 without a picture. A video that seeks keeps
+# its last frame on screen: then nothing is recorded.
 _WATCH_BRIGHTNESS = """
 () => {
   window.brightness = [];
@@ -160,11 +161,14 @@ _WATCH_BRIGHTNESS = """
   const context = canvas.getContext('2d', { willReadFrequently: true });
   const look = () => {
     context.clearRect(0, 0, 16, 9);
+    let seeks = false;
     for (const one of document.querySelectorAll('live-player video, live-player canvas:not([hidden])')) {
       if (one instanceof HTMLCanvasElement || one.readyState >= 2) context.drawImage(one, 0, 0, 16, 9);
+      else seeks ||= one.videoWidth > 0;
     }
     const { data } = context.getImageData(0, 0, 16, 9);
-    window.brightness.push(data.reduce((sum, value) => sum + value, 0));
+    const brightness = data.reduce((sum, value) => sum + value, 0);
+    if (brightness > 0 || !seeks) window.brightness.push(brightness);
     requestAnimationFrame(look);
   };
   look();

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from database import Database
+from events.log import EventLog
+from tests.hand_clock import HandClock
 from tests.prepared_database import prepared_database
 
 
@@ -18,3 +20,14 @@ def database(tmp_path: Path, database_engine: str) -> Iterator[Database]:
     made.open()
     yield made
     made.close()
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def log(database: Database, clock: HandClock) -> EventLog:
+    """A log whose thread is not started: tests call flush()."""
+    return EventLog(database, clock)

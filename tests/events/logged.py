@@ -7,10 +7,13 @@ from typing import Any
 
 from core.events import EventKind, EventSource, LoggedEvent, severity_of
 from core.records import Channel
+from events.log import EventLog
+from events.log_query import EventQuery
 from tables import CameraRow
 from tests.placement.owning import OwningCameras
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+ALL = EventQuery()
 
 
 class OneChannelCameras(OwningCameras):
@@ -53,3 +56,11 @@ def stored_camera(camera_id: int) -> CameraRow:
         pretend=False,
         added_at=NOON,
     )
+
+
+def listed(log: EventLog, query: EventQuery = ALL) -> list[LoggedEvent]:
+    return list(log.page(query, limit=200).events)
+
+
+def ids(log: EventLog, query: EventQuery = ALL) -> list[int]:
+    return [item.id for item in listed(log, query)]

@@ -214,6 +214,20 @@ def test_the_watch_looks_at_the_recording_less_often(watched: Watched) -> None:
     assert watched.kinds == [(EventKind.STORAGE, True)]
 
 
+class _Copies:
+    """The object storage while it fails."""
+
+    def troubles(self) -> Sequence[Trouble]:
+        return [Trouble("object storage", EventKind.STORAGE, "copies_full", label="s3://cameras")]
+
+
+def test_the_watch_logs_the_troubles_of_all_its_sources(watched: Watched) -> None:
+    watch = EventWatch(watched.events, StandInCameras(), _Troubles(), watched.clock)
+    watch.also_watch(_Copies())
+    watch.look()
+    assert {(event.rule, event.label) for event in watched.logged} == {("gone", "a"), ("copies_full", "s3://cameras")}
+
+
 def test_the_watch_deletes_pictures_beyond_a_limit_by_law(watched: Watched, tmp_path: Path) -> None:
     watched.events.pictures = EventPictures(tmp_path / "pictures", most_bytes=1000)
     watched.events.pictures.open({1})

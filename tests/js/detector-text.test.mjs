@@ -30,6 +30,7 @@ test('a working detector tells its cost once it is known', () => {
 
 test('the words tell that nothing is recognized while no channel is watched', () => {
   assert.equal(watchedWords(2), 'This server looks for motion in 2 channels:');
+  assert.equal(watchedWords(2, true), 'The servers look for motion in 2 channels:');
   assert.match(watchedWords(0), /recognizes nothing/);
 });
 

@@ -45,7 +45,8 @@ test('pictures that come seconds apart are no stall, and their end is one', () =
   for (let nowMs = 20_250; nowMs < 27_000; nowMs += 250) look(nowMs);
   assert.equal(look(27_000).stalledS, 3);
   assert.equal(watch.isMoving, false);
-  assert.equal(look(28_500).step, 'edge');
+  for (let nowMs = 27_250; nowMs < 28_000; nowMs += 250) look(nowMs);
+  assert.equal(look(28_000).step, 'edge');
 });
 
 test('the texts say how many pictures come', () => {
@@ -57,6 +58,7 @@ test('the texts say how many pictures come', () => {
   assert.equal(limitText({ rung: 'phone', why: 'link', kbps: null }, 0, true), 'Small video, no sound: the link is slow');
   assert.equal(limitText({ rung: 'keys', why: 'link', kbps: 310 }, 2), '1 picture / 2 s: the link carries 310 kbit/s');
   assert.equal(limitText({ rung: 'sub', why: 'link', kbps: null }), 'Sub: the link is slow');
+  assert.equal(limitText({ rung: 'keys', why: 'busy', kbps: null }, 2), '1 picture / 2 s: this device is busy');
 });
 
 test('a picture between two key frames is not late', () => {

@@ -142,6 +142,18 @@ test('a broken player requests fresh media from the next key frame', () => {
   assert.equal(asked(latest()).at(-1).fresh, true);
 });
 
+test('a picture that stands does not delay the media that is to replace it', () => {
+  const { session } = begun();
+  start(latest(), asked(latest())[0].id);
+  session.playerPlays();
+  session.rewatch();
+  const { id } = asked(latest()).at(-1);
+  session.playerStalls(9);
+  session.restartForPlayer();
+  mock.timers.tick(5000);
+  assert.equal(asked(latest()).at(-1).id, id, 'the watch goes on');
+});
+
 test('a broken player leaves its stream after it watches the stream anew', () => {
   const { session } = begun();
   const [{ id }] = asked(latest());

@@ -326,6 +326,7 @@ test('the reasons of the app’s own events are sentences', () => {
   assert.deepEqual(reason('storage', 'full'), ['The disk was full.']);
   assert.deepEqual(reason('storage', 'read_only'), ['The disk could only be read.']);
   assert.deepEqual(reason('storage', 'gone'), ['The disk was missing or failing.']);
+  assert.deepEqual(reason('storage', 'copies_full'), ['The object storage was full.']);
   assert.deepEqual(reason('recording_gap', 'recorder'), ['The recorder itself did not record.']);
   assert.deepEqual(reason('recording_gap', 'unknown_code'), []);
   assert.deepEqual(reason('offline', ''), []);

@@ -78,10 +78,11 @@ test('the cost of the detector is told only while it runs', () => {
   /** @type {import('../../static/js/lib/motion-types.js').MotionChild} */
   const child = { state: 'running', cpu_share: 0.049, memory_bytes: 143_000_000, pictures_per_s: 8, skips: false };
   /** @type {import('../../static/js/lib/motion-types.js').MotionChannel} */
-  const channel = { camera_id: 1, channel: 1, told_by: 'server', reason: null, is_restless: false, hits_today: 0 };
+  const channel = { node: '', camera_id: 1, channel: 1, told_by: 'server', reason: null, is_restless: false, hits_today: 0 };
   /** @type {import('../../static/js/lib/motion-types.js').Motion} */
-  const overview = { is_available: true, install_command: 'make motion', child, channels: [channel] };
+  const overview = { node: '', is_available: true, install_command: 'make motion', child, channels: [channel], silent_nodes: [] };
   assert.match(childText(overview), /watches 1 channel with 4\.9 % of one processor core and 143 MB of memory\./);
+  assert.match(childText({ ...overview, channels: [channel, { ...channel, node: 'north' }] }), /watches 1 channel with/);
   assert.equal(childText({ ...overview, child: { ...child, state: 'off' } }), '');
   assert.equal(childText({ ...overview, child: { ...child, cpu_share: 0, memory_bytes: 0 } }), 'The detector watches 1 channel.');
 });

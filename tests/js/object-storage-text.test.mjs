@@ -23,7 +23,7 @@ const ERROR = { state: /** @type {const} */ ('full'), detail: 'The object storag
 
 test('a storage without copies says what it will do', () => {
   assert.equal(waitingText(STORAGE, NOW), 'All finished recordings have a copy.');
-  assert.equal(copiesText(STORAGE), 'No copies yet. A copy is deleted with its file on the disk.');
+  assert.equal(copiesText(STORAGE), 'No copies yet. A copy stays for the days of its channel’s rule.');
   assert.equal(lastText(STORAGE, NOW), '');
   assert.equal(objectStorageProblem(STORAGE), '');
 });

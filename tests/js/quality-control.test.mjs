@@ -134,6 +134,13 @@ test('lateness that a busy page measures counts only after a while', () => {
   assert.deepEqual(page.played, ['main']);
   page.pass(4, { everyMs: 1000 });
   assert.deepEqual(page.played, ['main', 'sub endsOld'], 'late for more than ten seconds');
+  assert.equal(page.note, 'Sub: this device is busy');
+  page.link = { ...CALM, calmMs: 2500 };
+  page.pass(1);
+  assert.equal(page.played.at(-1), 'main isTry');
+  page.link = LATE;
+  page.pass(4);
+  assert.equal(page.note, 'Sub: the link carries 1.4 Mbit/s');
 });
 
 test('a page that was hidden was not busy', () => {

@@ -67,6 +67,22 @@ test('a refused try waits for its pause however fast the link is', () => {
   assert.deepEqual(told(ladder.decide(fast, 102_000)), ['a main try']);
 });
 
+test('a busy page goes down to key frames, never to small video or stills', () => {
+  const ladder = ladderOf([tile('a', { rungs: WITH_PHONE }), tile('b', { rungs: WITH_PHONE })]);
+  const busy = { isLate: true, calmMs: 0, kbps: null, isBusy: true };
+  for (let second = 2; second < 60; second += 1) ladder.decide(busy, second * 1000);
+  assert.deepEqual([ladder.rungOf('a'), ladder.rungOf('b')], ['keys', 'keys']);
+});
+
+test('after a busy time a tile tries its better stream without a pause', () => {
+  const ladder = ladderOf([tile('a')]);
+  assert.deepEqual(told(ladder.decide({ isLate: true, calmMs: 0, kbps: null, isBusy: true }, 60_000)), ['a sub busy']);
+  const calm = { isLate: false, calmMs: 2000, kbps: 800, burstKbps: 900, bestBurstKbps: 900 };
+  assert.deepEqual(told(ladder.decide(calm, 64_000)), ['a main try']);
+  assert.deepEqual(told(ladder.decide(LATE, 66_000)), ['a sub failed_try']);
+  assert.deepEqual(ladder.decide({ ...calm, calmMs: 20_000 }, 80_000), [], 'a try that has failed waits longer');
+});
+
 test('a good link leads back to the main stream within twenty seconds', () => {
   const tiles = [tile('a')];
   const ladder = ladderOf(tiles);

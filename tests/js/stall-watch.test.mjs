@@ -102,7 +102,7 @@ test('a picture that goes on after a help at an earlier time moves', () => {
 
 test('a picture that stands for two seconds no longer counts as moving', () => {
   const { watch, sample } = moving();
-  watch.look({ ...sample, nowMs: 2900 });
+  lookUntil(watch, sample, 1000, 2900);
   assert.equal(watch.isMoving, true);
   watch.look({ ...sample, nowMs: 3100 });
   assert.equal(watch.isMoving, false);
@@ -111,7 +111,22 @@ test('a picture that stands for two seconds no longer counts as moving', () => {
 test('an excused wait is no stall', () => {
   const { watch, sample } = moving();
   watch.excuse(50_000);
-  assert.deepEqual(watch.look({ ...sample, nowMs: 51_000 }).stalledS, 1);
+  assert.deepEqual(lookUntil(watch, sample, 50_000, 51_000).stalledS, 1);
+});
+
+test('a page that looks less often waits longer for its frames', () => {
+  const { watch, sample } = moving();
+  const stalled = [4000, 6000, 8000].map((nowMs) => {
+    watch.look({ ...sample, nowMs: nowMs - 1000 });
+    return watch.look({ ...sample, nowMs }).stalledS;
+  });
+  assert.deepEqual(stalled, [1, 2, 3]);
+});
+
+test('a hidden page, which looks once a second, waits no longer', () => {
+  const { watch, sample } = moving();
+  for (let nowMs = 2000; nowMs < 5000; nowMs += 1000) watch.look({ ...sample, isHidden: true, nowMs });
+  assert.equal(watch.look({ ...sample, isHidden: true, nowMs: 5000 }).stalledS, 4);
 });
 
 test('there is no help before the first frame', () => {

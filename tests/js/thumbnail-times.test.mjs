@@ -169,6 +169,8 @@ test('a note tells why there are no pictures', () => {
   assert.equal(thumbnailNote({ ...calm, states: ['pending', 'missing'] }), '');
   assert.match(thumbnailNote({ ...calm, states: ['missing', 'not_recorded'] }), /recorder gave no pictures/);
   assert.equal(thumbnailNote({ ...calm, states: ['not_recorded'] }), 'Nothing was recorded in this time.');
+  const away = row([NOON, NOON + SECOND, 'away']);
+  assert.equal(thumbnailNote({ ...calm, row: away, states: ['not_recorded'] }), 'No server that answers has recorded this time.');
   assert.match(thumbnailNote({ ...calm, states: ['waiting'], isHeld: true, isLinkThin: true }), /pictures wait/);
   assert.equal(thumbnailNote({ ...calm, states: ['waiting'], isHeld: true }), '');
   const problem = { code: 'camera_unreachable', detail: 'No answer within 5 s.' };

@@ -8,31 +8,15 @@ from typing import Any
 
 import pytest
 
-from core.errors import DeviceError, NotFound
-from core.events import Box, ClosedWhy, EventKind, EventSource, LoggedEvent, Severity
-from motion.channel_watch import ChannelWatch
-from motion.records import MotionMode, MotionSettings, Reason, Sensitivity, ToldBy, Zone
+from core.errors import NotFound
+from core.events import Box, ClosedWhy, EventKind, EventSource, Severity
+from motion.records import MotionMode, MotionSettings, Reason, Sensitivity, Zone
 from motion_manager import MOST_CRASHES
-from tests.motion.watching import JPEG, PLACE, Watching
+from tests.motion.watching import JPEG, PLACE, Watching, calm, movement
 from tests.patience import LIMIT_S
 from vision.messages import CAME_TO_REST, CELL_BYTES, Failed
 
 SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
-
-
-def movement(watching: Watching, watch: ChannelWatch, *, alert: tuple[int, ...] = ()) -> int:
-    """Let a movement begin a second before the second key frame. Return its time of beginning."""
-    watching.show(watch)
-    watching.clock.move(seconds=2)
-    hit_ms = watching.show(watch, share=0.02, alert=alert)
-    watching.answer_beginning(watch, hit_ms - 1000)
-    return hit_ms - 1000
-
-
-def calm(watching: Watching, watch: ChannelWatch) -> None:
-    for _ in range(3):
-        watching.clock.move(seconds=2)
-        watching.show(watch)
 
 
 def test_a_movement_becomes_an_event_with_its_own_beginning_and_end(watching: Watching) -> None:
@@ -217,102 +201,6 @@ def test_an_unknown_key_opens_the_channel_again(watching: Watching) -> None:
 
 
 # ---- who tells motion ------------------------------------------------------------------------------
-
-
-def test_auto_looks_only_where_the_device_tells_no_motion(watching: Watching) -> None:
-    watching.manager.set_settings(1, 1, MotionSettings(MotionMode.AUTO))
-    assert PLACE in watching.manager.wanted()
-    watching.tell_device_motion(active=True)
-    assert PLACE not in watching.manager.wanted()
-    state = watching.manager.state(1, 1)
-    assert (state.told_by, state.reason) == (ToldBy.DEVICE, Reason.DEVICE_TELLS)
-    watching.clock.move(days=8)
-    assert PLACE in watching.manager.wanted()
-
-
-def test_motion_of_the_device_in_the_log_counts_after_a_restart(watching: Watching) -> None:
-    watching.manager.set_settings(1, 1, MotionSettings(MotionMode.AUTO))
-    watching.tell_device_motion(active=True)
-    event = LoggedEvent(1, 1, EventKind.MOTION, EventSource.DEVICE, watching.clock.now, watching.clock.now)
-    watching.events.log.add(event)
-    watching.events.log.flush()
-    again = Watching(watching.database, watching.folder, clock=watching.clock)
-    again.start()
-    assert PLACE not in again.manager.wanted()
-    again.clock.move(days=8)
-    assert PLACE in again.manager.wanted()
-
-
-@pytest.mark.parametrize(
-    ("mode", "reason"),
-    [(MotionMode.OFF, Reason.OFF), (MotionMode.DEVICE, Reason.DEVICE_IS_SILENT), (MotionMode.AUTO, Reason.STARTING)],
-)
-def test_a_channel_that_is_not_watched_says_why(watching: Watching, mode: MotionMode, reason: Reason) -> None:
-    watching.manager.set_settings(1, 1, MotionSettings(mode))
-    state = watching.manager.state(1, 1)
-    assert (state.told_by, state.reason) == (ToldBy.NONE, reason)
-
-
-def test_without_the_packages_nothing_is_watched(watching: Watching) -> None:
-    watching.manager._is_available = False
-    watching.manager.set_settings(1, 1, MotionSettings(MotionMode.AUTO))
-    assert watching.manager.wanted() == {}
-    assert watching.manager.state(1, 1).reason == Reason.NOT_INSTALLED
-    watching.tell_device_motion(active=True)
-    assert watching.manager.state(1, 1).told_by is ToldBy.DEVICE
-
-
-def test_a_watched_channel_says_so(watching: Watching) -> None:
-    watch = watching.watch()
-    for _ in range(4):
-        watching.show(watch)
-        watching.clock.move(seconds=2)
-    state = watching.manager.state(1, 1)
-    assert (state.told_by, state.reason, state.key_frame_interval_s) == (ToldBy.SERVER, None, 2.0)
-    assert state.watched_at is not None
-    movement(watching, watch)
-    (channel,) = watching.manager.channels()
-    assert (channel.camera_id, channel.channel, channel.hits_today) == (1, 1, 1)
-
-
-def test_the_health_card_names_channels_that_are_not_watched(watching: Watching) -> None:
-    watch = watching.watch()
-    watching.show(watch)
-    assert watching.manager.checks(1) == ()
-    watching.manager.close_watch(PLACE, "camera_busy")
-    (check,) = watching.manager.checks(1)
-    assert (check.name, check.outcome) == ("motion of channel 1", "not watched")
-    assert check.detail == "The device gives no further session."
-    assert watching.manager.checks(2) == ()
-
-
-def test_every_reason_has_words_on_the_health_card(watching: Watching) -> None:
-    watch = watching.watch()
-    watching.show(watch)
-    kinds, codes = [DeviceError], set()
-    while kinds:
-        kind = kinds.pop()
-        kinds += [one for one in kind.__subclasses__() if not one.__module__.startswith("tests.")]
-        codes.add(kind.code)
-    for reason in (codes - {"archive_unreadable"}) | set(Reason):
-        watching.manager.close_watch(PLACE, reason)
-        for check in watching.manager.checks(1):
-            assert check.detail.endswith("."), reason
-            assert not check.detail.startswith("The reason is"), reason
-
-
-def test_auto_judges_every_picture_where_key_frames_are_rare(watching: Watching) -> None:
-    watch = watching.watch(settings=MotionSettings(MotionMode.AUTO))
-    for _ in range(4):
-        watching.show(watch)
-        watching.clock.move(seconds=10)
-        watching.manager.tick()
-    assert watch.every_picture
-    watching.show(watch)
-    watching.clock.move(seconds=0.2)
-    watching.show(watch, is_key=False)
-    assert watching.child.of_type("open")[-1].header()["every_picture"] is True
-    assert watching.child.of_type("unit")[-1].header()["is_key"] is False
 
 
 def test_a_restless_channel_gets_a_larger_least_movement(watching: Watching) -> None:

@@ -213,3 +213,18 @@ def frame(*, is_key: bool = True, data: bytes = b"\x65frame") -> AccessUnit:
 
 
 __all__ = ["LookBack", "Still", "Unit", "Watching"]
+
+
+def movement(watching: Watching, watch: ChannelWatch, *, alert: tuple[int, ...] = ()) -> int:
+    """Let a movement begin a second before the second key frame. Return its time of beginning."""
+    watching.show(watch)
+    watching.clock.move(seconds=2)
+    hit_ms = watching.show(watch, share=0.02, alert=alert)
+    watching.answer_beginning(watch, hit_ms - 1000)
+    return hit_ms - 1000
+
+
+def calm(watching: Watching, watch: ChannelWatch) -> None:
+    for _ in range(3):
+        watching.clock.move(seconds=2)
+        watching.show(watch)

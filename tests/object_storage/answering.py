@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import http.server
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.s3_server import KEY_ID, SECRET
 
 
 @contextmanager
-def answering(status: int, code: str = "", seen: list[str] | None = None) -> Iterator[str]:
+def answering(
+    status: int, code: str = "", seen: list[str] | None = None, tls: tuple[Path, Path] | None = None
+) -> Iterator[str]:
     """Yield the address of a server with this status and error code. Its answers quote the key, as real ones do.
 
-    `seen`: gets the header Authorization of each request.
+    `seen`: gets the header Authorization of each request. `tls`: certificate and key.
     """
     body = f"<Error><Code>{code}</Code><AWSAccessKeyId>{KEY_ID}</AWSAccessKeyId><Secret>{SECRET}</Secret></Error>"
 
@@ -35,10 +39,14 @@ def answering(status: int, code: str = "", seen: list[str] | None = None) -> Ite
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://127.0.0.1:{server.server_port}" if tls is None else f"https://localhost:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()

@@ -18,6 +18,7 @@ from tests.object_storage.answering import answering
 from tests.object_storage.node_with_files import NodeWithFiles
 from tests.patience import promised
 from tests.s3_server import KEY_ID, SECRET, S3Server
+from tools.certificate import make_certificate
 
 GOOD = {
     "OBJECT_STORAGE_URL": "s3://cameras/north",
@@ -26,8 +27,8 @@ GOOD = {
 }
 
 
-def bucket_at(address: str, folder: Path, *, timeout_s: float = 8.0) -> Bucket:
-    environment = {**GOOD, "OBJECT_STORAGE_ENDPOINT": address, "DATA_DIR": str(folder)}
+def bucket_at(address: str, folder: Path, *, timeout_s: float = 8.0, **environ: str) -> Bucket:
+    environment = {**GOOD, "OBJECT_STORAGE_ENDPOINT": address, "DATA_DIR": str(folder), **environ}
     bucket = Bucket(Settings.from_environ(environment), read_timeout_s=timeout_s)
     bucket.open()
     return bucket
@@ -97,6 +98,21 @@ def test_a_storage_that_hangs_is_given_up_in_time(tmp_path: Path) -> None:
         with pytest.raises(ObjectStorageFailed) as failed:
             bucket.read("1/a.mp4", 0, 10)
     assert failed.value.state is StorageState.UNREACHABLE
+
+
+def test_only_a_certificate_that_can_be_verified_is_trusted(tmp_path: Path) -> None:
+    certificate = tmp_path / "tls.pem", tmp_path / "tls.key"
+    for path, content in zip(certificate, make_certificate(["localhost"]), strict=True):
+        path.write_bytes(content)
+    seen: list[str] = []
+    with answering(403, "AccessDenied", seen, tls=certificate) as address:
+        with pytest.raises(ObjectStorageFailed) as failed:
+            bucket_at(address, tmp_path).put("1/a.mp4", iter([b"x"]))
+        assert failed.value.state is StorageState.UNTRUSTED
+        assert not seen
+        with pytest.raises(ObjectStorageFailed) as failed:
+            bucket_at(address, tmp_path, OBJECT_STORAGE_CA_FILE=str(certificate[0])).put("1/a.mp4", iter([b"x"]))
+        assert failed.value.state is StorageState.REFUSED
 
 
 def test_variables_of_other_programs_change_neither_address_nor_key(

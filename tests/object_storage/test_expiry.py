@@ -90,14 +90,15 @@ def stored(node: Copied, s3_server: S3Server, bucket_name: str) -> list[int]:
         return sorted(row.id for row in rows)
 
 
-def test_without_days_a_copy_goes_with_its_file_on_the_disk(
-    node: Copied, s3_server: S3Server, bucket_name: str
-) -> None:
-    there = node.copy(minutes_ago=5 * DAY)
-    gone = node.copy(minutes_ago=60, is_on_disk=False)
+def test_without_a_setting_a_copy_has_the_days_of_its_rule(node: Copied, s3_server: S3Server, bucket_name: str) -> None:
+    """A lost disk must not take its copies along."""
+    node.rule(keep_days=4.0)
+    on_disk = node.copy(minutes_ago=5 * DAY)
+    lost = node.copy(minutes_ago=3 * DAY, is_on_disk=False)
+    old = node.copy(minutes_ago=6 * DAY, is_on_disk=False)
     node.expire()
-    assert stored(node, s3_server, bucket_name) == [there]
-    assert node.row(gone) is None
+    assert stored(node, s3_server, bucket_name) == sorted([on_disk, lost])
+    assert node.row(old) is None
 
 
 def test_a_copy_outlives_its_file_until_its_days_are_over(node: Copied, s3_server: S3Server, bucket_name: str) -> None:
@@ -160,7 +161,7 @@ def test_copies_of_a_dead_node_have_the_days_of_setting_or_rule(
 def test_nothing_expires_while_the_node_does_not_know_the_others(
     node: Copied, s3_server: S3Server, bucket_name: str
 ) -> None:
-    copied = node.copy(minutes_ago=9 * DAY, is_on_disk=False)
+    copied = node.copy(minutes_ago=40 * DAY, is_on_disk=False)
     node.expire(placement=Nodes("", south=True))
     assert stored(node, s3_server, bucket_name) == [copied]
 
@@ -184,7 +185,7 @@ def test_an_upload_that_ends_after_its_object_was_deleted_notes_no_copy(node: Co
 def test_a_storage_that_is_away_keeps_the_names_of_objects_to_delete(
     node: Copied, s3_server: S3Server, bucket_name: str
 ) -> None:
-    node.copy(minutes_ago=5, is_on_disk=False)
+    node.copy(minutes_ago=40 * DAY, is_on_disk=False)
     node.restart(object_storage_endpoint="http://127.0.0.1:9")
     node.expire()
     assert len(node.leftovers()) == 1

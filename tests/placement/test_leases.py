@@ -20,22 +20,8 @@ from tables import CameraRow
 from tests.hand_clock import HandClock
 from tests.patience import until
 from tests.placement.nodes import LEASE_S, HandNode, add_cameras, owners, rounds
-from tests.prepared_database import prepared
 
 MakeNode = Callable[..., HandNode]
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(prepared(tmp_path / "cameras.sqlite3"))
-    made.open()
-    yield made
-    made.close()
 
 
 @pytest.fixture

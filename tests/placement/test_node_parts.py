@@ -26,7 +26,6 @@ from placement.store import NodeStore
 from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S, until
 from tests.placement.nodes import add_cameras, owners
-from tests.prepared_database import prepared
 
 
 @pytest.fixture
@@ -39,14 +38,6 @@ def loop_thread() -> Iterator[LoopThread]:
         await asyncio.sleep(0)
 
     thread.stop(nothing)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(prepared(tmp_path / "cameras.sqlite3"))
-    made.open()
-    yield made
-    made.close()
 
 
 def test_a_hung_loop_is_not_responsive_until_it_goes_on(loop_thread: LoopThread) -> None:

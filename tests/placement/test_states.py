@@ -18,7 +18,7 @@ from tables import CameraRow
 from tests.hand_clock import HandClock
 from tests.patience import until
 from tests.placement.nodes import HandNode, add_cameras, rounds
-from tests.prepared_database import prepared, prepared_database
+from tests.prepared_database import prepared_database
 
 WRONG = Credential("admin", Secret("wrong"))
 RETRY_S = 300.0
@@ -82,21 +82,8 @@ MakeNode = Callable[[str], StateNode]
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
 def device() -> Device:
     return Device()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(prepared(tmp_path / "cameras.sqlite3"))
-    made.open()
-    yield made
-    made.close()
 
 
 @pytest.fixture

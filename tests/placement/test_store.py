@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from core.clock import SystemClock
 from database import Database
 from placement.records import CameraLease, Failover, NodeIdentity, Situation
 from placement.store import NameTaken, NodeStore
-from tables import ChannelRow, NodeRow
+from tables import ArchiveFileRow, ChannelRow, NodeRow
 from tests.patience import LIMIT_S
 from tests.placement.nodes import add_cameras, owners
 from tests.prepared_database import prepared_database
@@ -198,3 +199,22 @@ def test_claims_at_the_same_time_give_each_camera_one_owner(database: Database, 
     rest = store.claim(A, "run", [it for it in store.renew(A, "run").cameras.values() if it.node is None])
     assert sorted([*ids, *rest]) == list(range(1, 61))
     assert set(owners(database).values()) <= {(name, 1) for name in "abcd"}
+
+
+def test_a_node_that_will_not_return_leaves_only_its_copies(database: Database, store: NodeStore) -> None:
+    def add(node: str, start_ms: int, object_key: str | None = None) -> None:
+        row = ArchiveFileRow(node=node, camera_id=1, channel=1, quality="main", start_ms=start_ms, end_ms=start_ms + 1)
+        row.size_bytes, row.volume, row.stretch_id, row.is_sealed, row.object_key = 1, "v", 1, True, object_key
+        with database.write() as session:
+            session.add(row)
+
+    add("stopped", 1)
+    add("stopped", 2, "copy")
+    add("a", 3)
+    store.join(A, "run", starts_s=0.0)
+    assert store.forget("stopped")
+    assert not store.forget("stopped")
+    assert not store.forget("a")
+    with database.read() as session:
+        rows = session.execute(select(ArchiveFileRow.start_ms, ArchiveFileRow.is_on_disk).order_by("start_ms")).all()
+    assert [tuple(row) for row in rows] == [(2, False), (3, True)]

@@ -219,6 +219,8 @@ QUERY_KINDS = {
     "seen": "flag",
     "source": "choice",
     "after": "time",
+    "before": "time",
+    "strangers": "flag",
     "zone": "zone name",
     "label": "zone name",
     "colour": "choice",

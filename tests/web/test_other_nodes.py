@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from account_manager import AccountManager
 from core.access import EVERYTHING, Role, Scope
+from core.clock import SystemClock
+from core.events import PictureSubject
 from core.node_link import SIGNATURE
 from core.placement import Node
 from core.settings import Settings
+from database import Database
+from event_manager import EventManager
+from motion.records import MotionMode, MotionSettings
 from placement.alone import Alone
+from tests.events.logged import event
 from tests.patience import promised
 from tests.placement.fake import HERE, FakePlacement
 from tests.web.other_node import OtherNode
@@ -24,6 +32,7 @@ from tests.web.web_harness import ApiClient, WebHarness
 from web.services import EXTENSION, Managers
 
 STREAMS, STORAGE = "/api/internal/streams", "/api/internal/storage"
+JPEG = b"\xff\xd8 picture \xff\xd9"
 PROFILE = "MediaProfile00000"
 
 
@@ -114,6 +123,73 @@ def test_the_volumes_of_all_nodes_are_listed_with_their_node(admin: ApiClient, o
     found = admin.request("GET", "/api/storage").get_json()
     assert {volume["node"] for volume in found["volumes"]} == {"here", "there"}
     assert found["silent_nodes"] == ["hung"]
+
+
+def test_motion_of_a_channel_is_told_by_the_node_with_its_camera(
+    admin: ApiClient, managers: Managers, other: OtherNode, hung: Node
+) -> None:
+    for camera_id in (1, 2):
+        managers.motion._store._settings[camera_id, 1] = MotionSettings(MotionMode.AUTO)  # these cameras have no rows
+    found = admin.request("GET", "/api/motion").get_json()
+    assert [(one["node"], one["camera_id"]) for one in found["channels"]] == [("here", 1), ("there", 2)]
+    assert found["silent_nodes"] == ["hung"]
+
+
+def test_the_audit_logs_of_all_nodes_are_one_list(admin: ApiClient, other: OtherNode, hung: Node) -> None:
+    """Both nodes of this test write the same files, so each line is there twice."""
+    for _ in range(3):
+        admin.request("POST", "/api/nodes/there/drain")
+        admin.request("DELETE", "/api/nodes/there/drain")
+    seen: list[tuple[str, str, str]] = []
+    query = ""
+    while True:
+        found = admin.request("GET", f"/api/audit?limit=2{query}").get_json()
+        assert found["silent_nodes"] == ["hung"]
+        seen += [(line["time"], line["node"], line["action"]) for line in found["lines"]]
+        if found["next_before"] is None:
+            break
+        query = f"&before={found['next_before']}"
+    assert [time for time, _, _ in seen] == sorted((time for time, _, _ in seen), reverse=True)
+    for node in ("here", "there"):
+        own = [action for _, name, action in seen if name == node and action.endswith("_node")]
+        assert own == ["use_node", "drain_node"] * 3
+    assert {line["about"].get("node") for line in found["lines"]} <= {"there", None}
+
+
+@pytest.fixture
+def events_there(
+    database: Database, settings: Settings, cameras: StandInCameras, accounts: AccountManager, tmp_path: Path
+) -> Iterator[EventManager]:
+    """The events of the other node, in the same database, with pictures in a folder of its own."""
+    del accounts  # they open the database
+    own = replace(settings, node_name="there", data_dir=tmp_path / "there")
+    made = EventManager(database, own, SystemClock(), cameras)
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_the_picture_of_an_event_comes_from_the_node_that_took_it(
+    settings: Settings,
+    managers: Managers,
+    placement: FakePlacement,
+    events_there: EventManager,
+    streams: StandInStreams,
+    admin: ApiClient,
+) -> None:
+    """The camera was that node's, and is this one's now. After that, this node keeps the picture, too."""
+    events_there.log.add(event())
+    events_there.log.flush()
+    events_there.log.note_picture(1, PictureSubject(None, None, ""))
+    events_there.log.flush()
+    events_there.pictures.put(1, 1, JPEG)
+    other = OtherNode(settings, replace(managers, events=events_there), streams).start()
+    try:
+        placement.add(other.node)
+        assert admin.request("GET", "/api/events/1/picture").data == JPEG
+    finally:
+        other.stop()
+    assert admin.request("GET", "/api/events/1/picture").data == JPEG
 
 
 class TestInternal:

@@ -34,6 +34,9 @@ NODES = {  # no user, whatever the role
     "/api/internal/storage",
     "/api/internal/archive-files/<file_id>",
     "/api/internal/archive-files/<file_id>/size",
+    "/api/internal/audit",
+    "/api/internal/motion",
+    "/api/internal/events/<event_id>/picture",
 }
 LOGGED_IN = {"/account", "/api/openapi.json", "/api/docs", "/api/session DELETE", "/api/session/password"}
 MOTION = "/api/cameras/<camera_id>/channels/<number>/motion"

@@ -206,8 +206,15 @@ class Connections:
                 yield self._cameras[one.raddr.port]
 
 
+@dataclass
+class Allowed:
+    """The longest time without media that a test allows; the block may learn that it must be longer."""
+
+    most_s: float
+
+
 @contextlib.contextmanager
-def longest_gap(cluster: ObservedCluster, most_s: float, camera_ids: Sequence[int] | None = None) -> Iterator[None]:
+def longest_gap(cluster: ObservedCluster, most_s: float, camera_ids: Sequence[int] | None = None) -> Iterator[Allowed]:
     """Fail the test if a watched stream has no media for longer than `most_s` while the block runs, or just after.
 
     `camera_ids`: of the streams; None: all.
@@ -216,7 +223,8 @@ def longest_gap(cluster: ObservedCluster, most_s: float, camera_ids: Sequence[in
     assert watching is not None
     with Slowness() as machine:
         began_s = time.monotonic()
-        yield
+        allowed = Allowed(most_s)
+        yield allowed
         cluster.watch_all()
         gaps = {
             gap_s: stream
@@ -226,6 +234,6 @@ def longest_gap(cluster: ObservedCluster, most_s: float, camera_ids: Sequence[in
         }
         worst = gaps[max(gaps)]
         ends = [(round(at_s - began_s, 2), reason) for at_s, reason in worst.ends if at_s > began_s]
-        assert max(gaps) < machine.allowed_s(most_s), (
+        assert max(gaps) < machine.allowed_s(allowed.most_s), (
             f"{max(gaps):.2f} s without media of camera {worst.camera_id}, {worst.profile_token}: {ends}"
         )

@@ -129,6 +129,17 @@ def test_method_body_and_query_arrive_at_the_owner(cluster: Cluster) -> None:
         assert cluster.get("/api/cameras/2/snapshot?profile_token=none").status_code in (404, 422, 502)
 
 
+def test_any_node_lists_the_streams_and_disks_of_all(cluster: Cluster) -> None:
+    for camera_id in (1, 2):
+        cluster.post("/api/streams/start", {"camera_id": camera_id, "profile_token": SUB}).raise_for_status()
+    for _ in range(2):  # nginx asks the nodes in turn
+        found = cluster.get("/api/streams/all").json()
+        assert {(one["node"], one["camera_id"]) for one in found["streams"]} == {("a", 1), ("b", 2)}
+        assert found["silent_nodes"] == []
+        assert {volume["node"] for volume in cluster.get("/api/storage").json()["volumes"]} == {"a", "b"}
+        assert {line["node"] for line in cluster.get("/api/audit").json()["lines"]} == {"a", "b"}
+
+
 def test_a_websocket_reaches_the_owner_from_any_node(cluster: Cluster) -> None:
     for camera_id in (1, 1, 2, 2):  # nginx asks the nodes in turn
         with cluster.socket(f"/live/{camera_id}/{SUB}") as client:

@@ -93,8 +93,18 @@ class Replay:
         return error is not None and error["code"] == "archive_unreadable" and server in error["detail"]
 
 
+def exported(app: RunningApp, camera_id: int, start: datetime, end: datetime) -> int:
+    """Export a range, and return the bytes of its file."""
+    wanted = {"camera_id": camera_id, "channel": 1, "start_time": rfc3339(start), "end_time": rfc3339(end)}
+    address = f"/api/exports/{call(app, 'POST', '/api/exports', {'ranges': [wanted]})['id']}"
+    until(lambda: call(app, "GET", address)["state"] not in {"queued", "running"}, what="the end of the export")
+    made = call(app, "GET", address)
+    assert made["state"] == "done", made
+    return sum(int(file["bytes"]) for file in made["files"])
+
+
 def test_the_next_owner_plays_the_footage_of_the_node_before(nodes: LeasedNodes, recorder: Recorder) -> None:
-    """The node lives, dies and comes back."""
+    """It plays and exports it while the node lives, names the node while it is dead, and plays it again."""
     north = nodes.make("north", **SETTINGS).start()
     camera_id = add_plain_camera(north, recorder)
     timeline = Timeline(camera_id)
@@ -108,6 +118,7 @@ def test_the_next_owner_plays_the_footage_of_the_node_before(nodes: LeasedNodes,
     first = datetime.fromisoformat(timeline.spans(south)[0]["start_time"])
     start, end = first + timedelta(seconds=1), first + timedelta(seconds=5)
     assert Replay(south, camera_id, start, end).plays()
+    assert exported(south, camera_id, start, end) > 20_000
     kill(north)
     until(lambda: timeline.of_server(south, "north", "away") > 6, what="the footage of the dead node")
     assert timeline.of_server(south, "north") == 0

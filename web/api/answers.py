@@ -9,7 +9,7 @@ from cameras.records import NO_RECORDINGS, CameraView
 from core.access import LOCAL, Permission, Principal
 from core.errors import CameraUnsupported
 from sessions.view import StreamView
-from web.api import models
+from web.api import models, stream_models
 from web.services import services
 
 
@@ -48,5 +48,5 @@ def require_recordings(camera_id: int) -> None:
         raise CameraUnsupported(NO_RECORDINGS, service="recording")
 
 
-def started(view: StreamView, viewer_id: str) -> models.StartedStream:
-    return models.StartedStream(**dict(models.StreamStatus.model_validate(view)), viewer_id=viewer_id)
+def started(view: StreamView, viewer_id: str) -> stream_models.StartedStream:
+    return stream_models.StartedStream(**dict(stream_models.StreamStatus.model_validate(view)), viewer_id=viewer_id)

@@ -14,6 +14,7 @@ from core.errors import InvalidRequest, NotFound, Unavailable
 from core.events import EventSource, LoggedEvent, Severity
 from events.details import EventDetails
 from events.log_query import EventQuery
+from events.pictures import MOST_PICTURE_BYTES
 from web.access.audit import audit_about
 from web.access.principal import current_principal
 from web.access.targets import sees_only_some_channels
@@ -127,7 +128,7 @@ def get_event_picture(path: shapes.EventPath, query: shapes.EventPictureQuery) -
     audit_about(picture_time=rfc3339(event.start_at))
     kept = services().events.pictures
     is_expected = kept.is_expected(event.camera_id, event.id)  # before `get`: it may be taken in between
-    jpeg = kept.get(event.camera_id, event.id)
+    jpeg = kept.get(event.camera_id, event.id) or _picture_elsewhere(event.camera_id, event)
     if jpeg is not None:
         return picture_answer(jpeg, None)
     if is_expected:
@@ -140,6 +141,18 @@ def get_event_picture(path: shapes.EventPath, query: shapes.EventPictureQuery) -
 
 
 # --- inside
+
+
+def _picture_elsewhere(camera_id: int, event: LoggedEvent) -> bytes | None:
+    """Return the picture that another node has taken, while the camera was its own, and keep it here from now on."""
+    found = services()
+    if not event.has_picture or not found.placement.this_node().place:
+        return None
+    path = f"/api/internal/events/{event.id}/picture?camera={camera_id}"
+    jpeg = found.other_nodes.read(found.events.log.node_of(event.id), path, most_bytes=MOST_PICTURE_BYTES)
+    if jpeg:
+        found.events.pictures.put(camera_id, event.id, jpeg)
+    return jpeg or None
 
 
 def _mine() -> EventQuery:

@@ -27,21 +27,42 @@ _CHANNEL = "/cameras/<camera_id>/channels/<number>/motion"
 def get_motion() -> Response:
     """Get the channels in which you may see motion, and the cost of the process that looks at their pictures."""
     motion, scope = services().motion, current_principal().scope
-    channels = [
-        shapes.MotionChannel(
-            camera_id=one.camera_id,
-            channel=one.channel,
-            told_by=one.state.told_by.value,
-            reason=one.state.reason,
-            is_restless=one.state.is_restless,
-            hits_today=one.hits_today,
-        )
-        for one in motion.channels()
-        if scope.has_channel(one.camera_id, one.channel)
-    ]
-    child = shapes.MotionChild.model_validate(motion.child_view())
+    others = services().other_nodes.ask("/api/internal/motion", shapes.NodeMotion)
+    found = [*own_motion(has_unowned=True).channels, *(one for node in others.found.values() for one in node.channels)]
     return answer(
-        shapes.Motion(is_available=motion.is_available, install_command=INSTALL_COMMAND, child=child, channels=channels)
+        shapes.Motion(
+            node=services().placement.this_node().name,
+            is_available=motion.is_available,
+            install_command=INSTALL_COMMAND,
+            child=shapes.MotionChild.model_validate(motion.child_view()),
+            channels=sorted(
+                (one for one in found if scope.has_channel(one.camera_id, one.channel)),
+                key=lambda one: (one.camera_id, one.channel),
+            ),
+            silent_nodes=others.silent,
+        )
+    )
+
+
+def own_motion(*, has_unowned: bool = False) -> shapes.NodeMotion:
+    """Return the channels of this server's cameras. `has_unowned`: also those of cameras that no server has now."""
+    placement = services().placement
+    owners = [(one, placement.node_of(one.camera_id)) for one in services().motion.channels()]
+    this = placement.this_node()
+    return shapes.NodeMotion(
+        channels=[
+            shapes.MotionChannel(
+                node="" if owner is None else owner.name,
+                camera_id=one.camera_id,
+                channel=one.channel,
+                told_by=one.state.told_by.value,
+                reason=one.state.reason,
+                is_restless=one.state.is_restless,
+                hits_today=one.hits_today,
+            )
+            for one, owner in owners
+            if owner == this or (owner is None and has_unowned)
+        ]
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from web.api.models import AnswerModel, Time
+from web.api.models import AnswerModel, SilentNodes, Time
 from web.fields import Moment, QueryModel, RequestModel, printable
 
 Mode = Annotated[
@@ -98,6 +98,7 @@ class MotionChild(AnswerModel):
 class MotionChannel(AnswerModel):
     """A channel whose mode is not off."""
 
+    node: str = Field(description="the server (node) with the camera; empty for a single server, or if none has it")
     camera_id: int
     channel: int
     told_by: Literal["device", "server", "none"]
@@ -106,13 +107,20 @@ class MotionChannel(AnswerModel):
     hits_today: int = Field(description="movements since midnight that the app has seen")
 
 
-class Motion(AnswerModel):
-    """Motion in all channels that you may see."""
+class NodeMotion(AnswerModel):
+    """Motion in the channels of one server."""
 
+    channels: list[MotionChannel]
+
+
+class Motion(NodeMotion):
+    """Motion in all channels that you may see, on all servers. The rest is of the server that answers."""
+
+    node: str = Field(description="the server (node) that answers; empty for a single server")
     is_available: bool
     install_command: str
     child: MotionChild
-    channels: list[MotionChannel]
+    silent_nodes: SilentNodes
 
 
 class MotionBlob(AnswerModel):

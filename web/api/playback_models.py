@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from core.recordings import ReplayQuality
-from web.api.models import AnswerModel, Codec, StartedStream, Time
+from web.api.models import AnswerModel, Codec, Time
+from web.api.stream_models import StartedStream
 from web.fields import BodyId, Moment, RequestModel, StreamId, printable
 
 KeyFramesOnly = Annotated[bool, Field(description="leave the other frames and the audio out, for a thin link")]

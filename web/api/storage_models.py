@@ -126,7 +126,7 @@ class ObjectStorage(AnswerModel):
     copies_bytes: int
     only_copies: int = Field(description="of `copies`: those whose file is on no disk any more")
     only_copies_bytes: int
-    days: Hundredths = Field(description="as OBJECT_STORAGE_DAYS; 0: a copy goes with its file on the disk")
+    days: Hundredths = Field(description="as OBJECT_STORAGE_DAYS; 0: a copy has the days of its channel's rule")
     last_copy_at: Time | None = Field(description="the last upload of the server that answers, since its start")
     last_error: ObjectStorageError | None
 

@@ -40,7 +40,7 @@ from core.placement import NotOwner
 from sessions.live.broadcast import LiveFragment, LiveInit
 from sessions.replay.broadcast import ReplayNews
 from sessions.view import StreamView
-from web.api.models import StreamStatus
+from web.api.stream_models import StreamStatus
 from web.live.backend import LiveBackend
 from web.live.connection import PACE, Connection
 from web.live.join_budget import JOIN_LIMIT

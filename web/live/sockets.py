@@ -151,9 +151,11 @@ class Sockets:
 
     def is_behind(self) -> bool:
         """True if work that was posted a second ago still waits. Callers should then drop fragments."""
+        if not self._posted:  # nearly always
+            return False
         try:
             posted_s = self._posted[0][0]
-        except IndexError:  # empty, or the loop has just taken the last item
+        except IndexError:  # the loop has just taken the last item
             return False
         return self.clock.monotonic_s() - posted_s > _BEHIND_AFTER_S
 

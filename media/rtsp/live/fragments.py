@@ -54,7 +54,7 @@ class LiveFragments(MediaConsumer):
         for item in media:
             if item.track == VIDEO:
                 self._take_frame(item, made)
-            elif self._shared_source.announced_audio == self._audio:
+            elif self._builder.takes_audio and self._shared_source.announced_audio == self._audio:
                 self._builder.add_audio(item)
         if made:
             self._sink.on_fragments(made)
@@ -65,18 +65,23 @@ class LiveFragments(MediaConsumer):
     # -- inside ------------------------------------------------------------------------------------
 
     def _take_frame(self, unit: AccessUnit, made: list[LiveFragment]) -> None:
-        sets = unit.parameter_sets
-        audio = self._shared_source.announced_audio
-        if sets and ((sets, audio) != (self._announced_sets, self._audio) or self._builder.must_describe_again()):
-            if made:  # they belong to the parameter sets before
-                self._sink.on_fragments(tuple(made))
-                made.clear()
-            if audio != self._audio or not self._announced_sets:
-                self._audio = audio
-                self._builder.set_audio(audio.format if audio else None, audio.config if audio else b"")
-            self._announced_sets = sets
-            if (init := self._builder.describe(sets)) is not None:
-                self._sink.on_init(init)
+        if unit.parameter_sets:
+            self._describe(unit.parameter_sets, made)
         built = self._builder.build(unit, self._shared_source.arrived_utc(unit.time_s) if unit.is_key else None)
         if built is not None:
             made.append(built)
+
+    def _describe(self, sets: tuple[bytes, ...], made: list[LiveFragment]) -> None:
+        """Send another init section before a key frame with these parameter sets, if viewers need one."""
+        audio = self._shared_source.announced_audio
+        if (sets, audio) == (self._announced_sets, self._audio) and not self._builder.must_describe_again():
+            return
+        if made:  # they belong to the parameter sets before
+            self._sink.on_fragments(tuple(made))
+            made.clear()
+        if audio != self._audio or not self._announced_sets:
+            self._audio = audio
+            self._builder.set_audio(audio.format if audio else None, audio.config if audio else b"")
+        self._announced_sets = sets
+        if (init := self._builder.describe(sets)) is not None:
+            self._sink.on_init(init)

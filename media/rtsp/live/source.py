@@ -19,8 +19,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter
 
 from core.clock import Clock
 from core.errors import CameraBadAnswer, CameraNoSignal, CameraUnreachable, DeviceError, StreamStalled
@@ -53,7 +51,6 @@ _UNREADABLE = (
 _MARKED_PATIENCE_S = 0.3
 _DAMAGED_FOR_S = 10.0
 _TIMESTAMP_MASK = 0xFFFF_FFFF
-_TRACK_OF = attrgetter("track")
 
 _Depacketizer = VideoDepacketizer | MjpegDepacketizer
 
@@ -136,21 +133,32 @@ class SharedSource(SessionSink):
         was_settled = self._clocks[VIDEO].is_settled
         has_new_key = False
         self._statistics.count(packets)
-        for track, run in groupby(self._without_repeats(packets) if self._has_loss else packets, _TRACK_OF):
-            if track == VIDEO:
-                video = list(run)
-                self._last_video_s = video[-1].arrived_s
-                if self._first_video_s is None:
-                    self._first_video_s = video[0].arrived_s
-                if not self._audio.is_late and self._last_video_s - self._first_video_s > SILENT_AFTER_S:
-                    self._audio.is_late = True
-                    self._notify()
-                for unit in self._depacketizer.push(video):
-                    has_new_key = self._take_frame(unit, batch) or has_new_key
-            else:
-                for packet in single_packets(run):
-                    self._take_audio(packet, batch)
+        video: list[RtpPacket] = []
+        for packet in self._without_repeats(packets) if self._has_loss else packets:
+            if packet.track == VIDEO:
+                video.append(packet)
+                continue
+            if video:
+                has_new_key = self._take_video(self._depacketizer, video, batch) or has_new_key
+                video = []
+            for single in single_packets((packet,)) if packet.more else (packet,):
+                self._take_audio(single, batch)
+        if video:
+            has_new_key = self._take_video(self._depacketizer, video, batch) or has_new_key
         self._after_packets(self._depacketizer, batch, was_settled=was_settled, has_new_key=has_new_key)
+
+    def _take_video(self, depacketizer: _Depacketizer, video: list[RtpPacket], batch: list[Media]) -> bool:
+        """Put the frames of these packets into the buffer and into `batch`. True if one of them is a key frame."""
+        self._last_video_s = video[-1].arrived_s
+        if self._first_video_s is None:
+            self._first_video_s = video[0].arrived_s
+        if not self._audio.is_late and self._last_video_s - self._first_video_s > SILENT_AFTER_S:
+            self._audio.is_late = True
+            self._notify()
+        has_new_key = False
+        for unit in depacketizer.push(video):
+            has_new_key = self._take_frame(unit, batch) or has_new_key
+        return has_new_key
 
     def _without_repeats(self, packets: Sequence[RtpPacket]) -> Iterator[RtpPacket]:
         """Yield the datagrams that come for the first time, with the number of lost ones before each."""

@@ -30,8 +30,11 @@ class FlowStatistics:
 
     def count(self, packets: Iterable[RtpPacket]) -> None:
         for packet in packets:
-            self.packets += 1 + len(packet.more)
-            self._payload_bytes += len(packet.payload) + sum(map(len, packet.more))
+            self.packets += 1
+            self._payload_bytes += len(packet.payload)
+            if packet.more:
+                self.packets += len(packet.more)
+                self._payload_bytes += sum(map(len, packet.more))
 
     def count_missing(self, track: int, sequence: int, timestamp: int) -> int | None:
         """Return the number of datagrams missing between this packet and the one before on its track, and count them.

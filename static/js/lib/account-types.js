@@ -5,6 +5,26 @@ export {};
 /** @typedef {{camera_id: number, channels: number[]|null}} AllowedCamera */
 
 /**
+ * @typedef {object} AuditLine An action of a user or script.
+ * @property {string} node the server (node) that wrote the line; empty for a single server
+ * @property {string} time RFC 3339, UTC
+ * @property {string} who name of the user; empty for none
+ * @property {string} kind `local`, `session`, `token`, or `nobody` without a login
+ * @property {string} address of the client
+ * @property {string} action
+ * @property {string} outcome `ok`, or the code of the error
+ * @property {Record<string, unknown>} about the object of the action, such as `camera_id`
+ */
+
+/**
+ * @typedef {object} AuditList Lines of all servers, the newest first.
+ * @property {AuditLine[]} lines
+ * @property {string|null} next_before null if there are no older lines
+ * @property {string[]} silent_nodes servers (nodes) that do not answer within a second, so their part is missing;
+ *   usually empty
+ */
+
+/**
  * @typedef {object} LoginSession
  * @property {number} id
  * @property {number} user_id

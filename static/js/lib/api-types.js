@@ -3,6 +3,8 @@
 export {};
 
 /** @typedef {import('./account-types.js').AllowedCamera} AllowedCamera */
+/** @typedef {import('./account-types.js').AuditLine} AuditLine */
+/** @typedef {import('./account-types.js').AuditList} AuditList */
 /** @typedef {import('./archive-types.js').Backfill} Backfill */
 /** @typedef {import('./archive-types.js').BackfillEstimate} BackfillEstimate */
 /** @typedef {import('./archive-types.js').BackfillList} BackfillList */

@@ -137,7 +137,7 @@ export {};
  * @property {number} copies_bytes
  * @property {number} only_copies of `copies`: those whose file is on no disk any more
  * @property {number} only_copies_bytes
- * @property {number|null} days as OBJECT_STORAGE_DAYS; 0: a copy goes with its file on the disk
+ * @property {number|null} days as OBJECT_STORAGE_DAYS; 0: a copy has the days of its channel's rule
  * @property {string|null} last_copy_at the last upload of the server that answers, since its start
  * @property {ObjectStorageError|null} last_error
  */

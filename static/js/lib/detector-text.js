@@ -35,8 +35,9 @@ export function serverText({ node }) {
   return `This is the state of the server ${node}. Each server has models in a folder of its own; the choice counts for all.`;
 }
 
-/** Return the words above the channels in which this server looks for motion. @param {number} count */
-export function watchedWords(count) {
+/** Return the words above the channels with a search for motion. @param {number} count @param {boolean} hasServers */
+export function watchedWords(count, hasServers = false) {
+  if (count && hasServers) return `The servers look for motion in ${counted(count, 'channel')}:`;
   if (count) return `This server looks for motion in ${counted(count, 'channel')}:`;
   return 'This server looks for motion in no channel yet, so it recognizes nothing. Open the live view of a camera, choose “Edit” at its channels, then “Motion”, and switch it on.';
 }

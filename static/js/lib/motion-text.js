@@ -154,10 +154,10 @@ export function nameErrors(zones) {
 }
 
 /** Return the cost of the detector as a sentence; '' while it does not run. @param {import('./motion-api.js').MotionOverview} overview */
-export function childText({ child, channels }) {
+export function childText({ node, child, channels }) {
   if (child.state === 'restarting') return 'The detector has ended unexpectedly, and starts again.';
   if (child.state !== 'running') return '';
-  const watched = channels.filter(({ told_by: toldBy }) => toldBy === 'server').length;
+  const watched = channels.filter((channel) => channel.told_by === 'server' && channel.node === node).length;
   const isMeasured = child.memory_bytes > 0; // ten seconds after the start
   const costs = isMeasured ? [`${shareText(child.cpu_share)} of one processor core`, `${fileSize(child.memory_bytes)} of memory`] : [];
   const skips = child.skips ? ' It leaves out pictures, because it has too much to do.' : '';

@@ -25,11 +25,15 @@ export {};
  */
 
 /**
- * @typedef {object} Motion Motion in all channels that you may see.
+ * @typedef {object} Motion Motion in all channels that you may see, on all servers. The rest is of the server that
+ *   answers.
+ * @property {MotionChannel[]} channels
+ * @property {string} node the server (node) that answers; empty for a single server
  * @property {boolean} is_available
  * @property {string} install_command
  * @property {MotionChild} child
- * @property {MotionChannel[]} channels
+ * @property {string[]} silent_nodes servers (nodes) that do not answer within a second, so their part is missing;
+ *   usually empty
  */
 
 /**
@@ -42,6 +46,7 @@ export {};
 
 /**
  * @typedef {object} MotionChannel A channel whose mode is not off.
+ * @property {string} node the server (node) with the camera; empty for a single server, or if none has it
  * @property {number} camera_id
  * @property {number} channel
  * @property {'device'|'server'|'none'} told_by

@@ -44,7 +44,7 @@ function waitingSentence({ node, files, bytes, oldest }, isNamed, nowMs) {
 export function copiesText({ copies, copies_bytes: bytes, only_copies: only, only_copies_bytes: onlyBytes, days }) {
   const all = copies ? `${counted(copies, 'copy', 'copies')}, ${fileSize(bytes)}.` : 'No copies yet.';
   const alone = only ? ` ${fileSize(onlyBytes)} of them are on no disk any more.` : '';
-  const rule = days ? `Copies stay at least ${counted(days, 'day')}.` : 'A copy is deleted with its file on the disk.';
+  const rule = days ? `Copies stay at least ${counted(days, 'day')}.` : 'A copy stays for the days of its channel’s rule.';
   return `${all}${alone} ${rule}`;
 }
 

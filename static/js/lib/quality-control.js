@@ -12,7 +12,7 @@ import { QualityLadder } from './quality-ladder.js';
  * @typedef {Tile & {player: {setRung: (rung: RungName, how?: {endsOld?: boolean, isTry?: boolean}) => void,
  *   readonly isStarting: boolean, readonly hasFailedTry: boolean}}} PlayedTile `isStarting`: a rung that is tried has
  *   shown no frame yet; `hasFailedTry`: the last try ended with a problem, and the rung before it plays again
- * @typedef {{rung: RungName, why: 'link'|'saver', kbps: number|null}} Limit why a tile does not play its best rung.
+ * @typedef {{rung: RungName, why: 'link'|'busy'|'saver', kbps: number|null}} Limit why a tile does not play its best rung.
  *   `kbps`: the throughput that led to it, null if it is unknown
  */
 
@@ -35,6 +35,8 @@ export class QualityControl {
   #tiles = [];
   /** The throughput at the last change down, by tile. @type {Map<string, number|null>} */
   #limitKbps = new Map();
+  /** Tiles that went down because the page was busy. @type {Set<string>} */
+  #spared = new Set();
   /** The rungs of tiles that rest or are paused: another stream would replace a paused picture. @type {Map<string, RungName>} */
   #keptRungs = new Map();
   /** @type {number|null} */
@@ -63,6 +65,7 @@ export class QualityControl {
     );
     const ids = new Set(tiles.map(({ id }) => id));
     for (const id of this.#limitKbps.keys()) if (!ids.has(id)) this.#limitKbps.delete(id);
+    for (const id of this.#spared) if (!ids.has(id)) this.#spared.delete(id);
     for (const { id, kbps } of changes) this.#limitKbps.set(id, kbps);
   }
 
@@ -93,6 +96,7 @@ export class QualityControl {
     const tile = this.#tiles.find((one) => one.id === id);
     const rung = this.shownRungOf(id);
     if (!tile || tile.pinned || rung === null || rung === tile.rungs[0]?.name) return null;
+    if (this.#spared.has(id)) return { rung, why: 'busy', kbps: null };
     const kbps = this.#limitKbps.get(id);
     if (kbps === undefined) return this.#startsLow ? { rung, why: 'saver', kbps: null } : null;
     return { rung, why: 'link', kbps };
@@ -116,7 +120,11 @@ export class QualityControl {
     if (isHidden) this.#ladder.rest();
     for (const [id, kbps] of this.#limitKbps) this.#limitKbps.set(id, kbps ?? link.kbps);
     for (const { id, why, kbps } of this.#ladder.decide(link, nowMs)) {
-      if (why === 'late' || (why === 'failed_try' && kbps !== null)) this.#limitKbps.set(id, kbps);
+      if (why === 'busy') this.#spared.add(id);
+      if (why === 'late' || (why === 'failed_try' && kbps !== null)) {
+        this.#spared.delete(id);
+        this.#limitKbps.set(id, kbps);
+      }
       const tile = tiles.find((one) => one.id === id);
       if (tile) this.#play(tile.player, id, why === 'try' ? { isTry: true } : { endsOld: true });
     }
@@ -149,14 +157,19 @@ export class QualityControl {
     return { ...this.#link.stateAt(nowMs), isLate: false, calmMs: nowMs - this.#silentSinceMs };
   }
 
-  /** The state of the link, without lateness for which the page itself may be the reason. @param {number} nowMs @returns {LinkState} */
+  /**
+   * The state of the link, without lateness for which the page itself may be the reason.
+   *
+   * @param {number} nowMs @returns {import('./quality-ladder.js').LinkState}
+   */
   #linkState(nowMs) {
     if (this.#lookedMs !== null && nowMs - this.#lookedMs > BUSY_AFTER_MS) this.#busyUntilMs = nowMs + BUSY_FOR_MS;
     this.#lookedMs = nowMs;
     const state = this.#link.stateAt(nowMs);
     if (!state.isLate) this.#lateSinceMs = null;
     else this.#lateSinceMs ??= nowMs;
-    const isExcused = nowMs < this.#busyUntilMs && this.#lateSinceMs !== null && nowMs - this.#lateSinceMs < EXCUSED_FOR_MS;
-    return isExcused ? { ...state, isLate: false, calmMs: 0 } : state;
+    if (nowMs >= this.#busyUntilMs || this.#lateSinceMs === null) return state;
+    if (nowMs - this.#lateSinceMs < EXCUSED_FOR_MS) return { ...state, isLate: false, calmMs: 0 };
+    return { ...state, kbps: null, isBusy: true };
   }
 }

@@ -17,12 +17,13 @@ import { bestWithin, byLoss, byNeed, rank, rateIn, rateOf, rungNamed, sum } from
  * @typedef {{id: string, rungs: readonly Rung[], pinned: RungName|null, isChosen: boolean, isVisible: boolean,
  *   pixels: number, isStarting?: boolean}} Tile `rungs`: those that the tile can use at its size, best first, at least one; `isChosen`: the user looks at
  *   it or hears it; `pixels`: its area; `isStarting`: the present rung has shown no frame yet
- * @typedef {'late'|'try'|'failed_try'} Why
+ * @typedef {'late'|'busy'|'try'|'failed_try'} Why `busy`: late because the page is busy, not its link
  * @typedef {{id: string, from: RungName, to: RungName, why: Why, kbps: number|null}} Change `kbps`: the throughput that
  *   led to it
- * @typedef {import('./link-monitor.js').LinkState} LinkState
+ * @typedef {import('./link-monitor.js').LinkState & {isBusy?: boolean}} LinkState `isBusy`: media is late because the page is
+ *   busy, so its throughput says nothing about the link
  * @typedef {{limit: RungName|null, pauseMs: number, tryAfterMs: number, failedKbps: number|null, proofMs: number,
- *   unprovenPauseMs: number, eager: 'chosen'|'freed'|null}} Memory of a tile. `limit`: the best rung that it may use; null: every rung; `failedKbps`:
+ *   unprovenPauseMs: number, eager: 'chosen'|'freed'|'busy'|null}} Memory of a tile. `limit`: the best rung that it may use; null: every rung; `failedKbps`:
  *   throughput of bursts before the last try, null if the server refused that; `proofMs`: when the last step up is proven,
  *   `unprovenPauseMs`: the pause before it; `eager`: why its next try waits for no long calm
  * @typedef {{tile: Tile, from: RungName, to: RungName, savedKbps: number}} Step
@@ -261,7 +262,7 @@ export class QualityLadder {
   }
 
   /** @param {LinkState} link @param {number} nowMs @returns {Change[]} */
-  #stepDown({ kbps, measuredMs = Infinity }, nowMs) {
+  #stepDown({ kbps, measuredMs = Infinity, isBusy = false }, nowMs) {
     const rungs = new Map(this.#tiles.filter(({ isVisible }) => isVisible).map((tile) => [tile, this.#rung(tile)]));
     let totalKbps = sum([...rungs.values()].map(rateOf));
     // The first second of a backlog may show too little. Then half of the rates is kept, and each tile goes one step down.
@@ -272,7 +273,7 @@ export class QualityLadder {
     /** @type {Step[]} */
     const steps = [];
     while (totalKbps > fitsKbps || !steps.length) {
-      const step = this.#nextStep(rungs, isSure ? [] : steps);
+      const step = this.#nextStep(rungs, isSure ? [] : steps, { isBusy });
       if (!step) break;
       steps.push(step);
       totalKbps -= step.savedKbps;
@@ -284,7 +285,9 @@ export class QualityLadder {
       totalKbps += savedKbps;
       rungs.set(tile, rungNamed(tile, from));
     }
-    const changes = this.#movable.flatMap((tile) => this.#changeTo(tile, /** @type {Rung} */ (rungs.get(tile)).name, kbps, nowMs));
+    const changes = this.#movable.flatMap((tile) =>
+      this.#changeTo(tile, /** @type {Rung} */ (rungs.get(tile)).name, kbps, nowMs, { isBusy }),
+    );
     if (changes.length) {
       this.#settledMs = nowMs + SETTLE_MS;
       this.#unsureUntilMs = isSure ? -Infinity : nowMs + COMPLETED_WITHIN_MS;
@@ -297,25 +300,27 @@ export class QualityLadder {
    *
    * @param {Map<Tile, Rung>} rungs
    * @param {readonly Step[]} taken tiles of these steps take no other one
+   * @param {{isBusy: boolean}} how `isBusy`: small video and stills do not help a busy page
    * @returns {Step|null}
    */
-  #nextStep(rungs, taken) {
+  #nextStep(rungs, taken, { isBusy }) {
     const movable = this.#movable.filter((tile) => !taken.some((step) => step.tile === tile));
     const steps = movable.flatMap((tile) => {
       const now = /** @type {Rung} */ (rungs.get(tile));
-      const lower = tile.rungs.find(({ name }) => rank(name) > rank(now.name));
+      const lower = tile.rungs.find(({ name }) => rank(name) > rank(now.name) && !(isBusy && (name === 'phone' || name === 'stills')));
       return lower ? [{ tile, from: now.name, to: lower.name, savedKbps: rateOf(now) - rateOf(lower) }] : [];
     });
     return steps.sort(byLoss)[0] ?? null;
   }
 
-  /** @param {Tile} tile @param {RungName} to @param {number|null} kbps @param {number} nowMs @returns {Change[]} */
-  #changeTo(tile, to, kbps, nowMs) {
+  /** @param {Tile} tile @param {RungName} to @param {number|null} kbps @param {number} nowMs @param {{isBusy?: boolean}} [how] @returns {Change[]} */
+  #changeTo(tile, to, kbps, nowMs, { isBusy = false } = {}) {
     const from = this.#rung(tile).name;
     if (from === to) return [];
     const memory = this.#memory(tile);
     memory.limit = to;
-    memory.eager = null;
+    memory.eager = isBusy ? 'busy' : null;
+    if (isBusy) return [{ id: tile.id, from, to, why: 'busy', kbps: null }];
     if (nowMs < memory.proofMs) memory.pauseMs = Math.min(MAX_PAUSE_MS, memory.unprovenPauseMs * 2);
     memory.tryAfterMs = nowMs + memory.pauseMs;
     return [{ id: tile.id, from, to, why: 'late', kbps }];
@@ -375,6 +380,7 @@ export class QualityLadder {
    */
   #isReady(tile, next, { calmMs, burstKbps, bestBurstKbps, nowMs, needsKbps, sureKbps }) {
     const { tryAfterMs, failedKbps, eager, pauseMs } = this.#memory(tile);
+    if (eager === 'busy') return nowMs >= tryAfterMs; // the bursts of a busy page say nothing
     const isEager = eager === 'freed' || (eager === 'chosen' && needsKbps <= sureKbps);
     if (calmMs < CALM_MS && !isEager) return false;
     const isBetterLink = burstKbps !== null && failedKbps !== null && burstKbps > BETTER * failedKbps && burstKbps > BETTER * rateOf(next);

@@ -28,6 +28,7 @@ export function rungText(rung, spacingS = 0, lacksAudio = false) {
 export function limitText(limit, spacingS = 0, lacksAudio = false) {
   if (!limit) return '';
   const { rung, why, kbps } = limit;
-  const reason = why === 'saver' ? 'this device saves data' : kbps ? `the link carries ${bitrate(kbps)}` : 'the link is slow';
+  const ofLink = kbps ? `the link carries ${bitrate(kbps)}` : 'the link is slow';
+  const reason = { saver: 'this device saves data', busy: 'this device is busy', link: ofLink }[why];
   return `${rungText(rung, spacingS, lacksAudio)}: ${reason}`;
 }

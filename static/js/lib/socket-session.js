@@ -165,6 +165,8 @@ export class SocketSession extends BaseSession {
   /** @override @param {{isMedia?: boolean}} [how] */
   restartForPlayer(how = {}) {
     if (how.isMedia && this.leaveAudioOut()) return;
+    // Media of the present watch is still on its way: the picture that stands still is that of an earlier one.
+    if (this.#watch && !this.#watch.hasMedia) return;
     if (this.#old && this.#watch) this.#watch.isOpen = false; // until then the moving picture is that of the previous one
     super.restartForPlayer();
   }

@@ -14,8 +14,12 @@
 
 /** A picture counts as moving for so long after its last new frame. */
 const STANDS_AFTER_S = 2;
-/** The player looks every 250 ms. In a longer time without a look the page itself stood still: a sleep, or a busy machine. */
-const MOST_BETWEEN_LOOKS_MS = 2000;
+/**
+ * The player looks every 250 ms. In a longer time without a look the page itself stood still (a sleep, or a busy machine),
+ * and a busy page shows frames later, too. Browsers let a hidden page look once a second.
+ */
+const MOST_BETWEEN_LOOKS_MS = 500;
+const MOST_WHILE_HIDDEN_MS = 2000;
 /** After a step of help the player shows frames again that it had shown before. */
 const SHOWS_AGAIN_FOR_S = 2;
 
@@ -59,7 +63,7 @@ export class StallWatch {
 
   /** Each step of help is returned once per stall. @param {Sample} sample @returns {Seen} */
   look({ nowMs, timeS, frames, isReady, isStopped, isHidden, spacingS = 0 }) {
-    this.#movedAtMs += standstillMs(nowMs - this.#lookedAtMs);
+    this.#movedAtMs += standstillMs(nowMs - this.#lookedAtMs, isHidden ? MOST_WHILE_HIDDEN_MS : MOST_BETWEEN_LOOKS_MS);
     this.#lookedAtMs = nowMs;
     const hasChanged = isHidden || frames === null ? timeS !== this.#lastTimeS : frames !== this.#lastFrames;
     const isFirstLook = this.#lastTimeS < 0;
@@ -93,9 +97,9 @@ export class StallWatch {
   }
 }
 
-/** Return the part of the time since the last look that belongs to no stall; negative if the clock was set back. @param {number} sinceMs */
-function standstillMs(sinceMs) {
-  return sinceMs < 0 ? sinceMs : Math.max(0, sinceMs - MOST_BETWEEN_LOOKS_MS);
+/** Return the part of the time since the last look that belongs to no stall; negative if the clock was set back. @param {number} sinceMs @param {number} mostMs */
+function standstillMs(sinceMs, mostMs) {
+  return sinceMs < 0 ? sinceMs : Math.max(0, sinceMs - mostMs);
 }
 
 /** @param {number} stalledS @param {number} stepsTaken @returns {Step} */

@@ -2,6 +2,7 @@
 /** The texts of thumbnails for users. */
 
 import { isComplete, messageOf } from './messages.js';
+import { hasAwaySpans } from './coverage.js';
 import { counted } from './format.js';
 
 /**
@@ -93,5 +94,5 @@ export function thumbnailNote({ row, states, problem, isHeld, isLinkThin }) {
   }
   if (!states.length || isUnfinished || states.includes('ready')) return '';
   if (states.includes('missing')) return 'The recorder gave no pictures of this time. The video may still play.';
-  return 'Nothing was recorded in this time.';
+  return hasAwaySpans(row) ? 'No server that answers has recorded this time.' : 'Nothing was recorded in this time.';
 }

@@ -127,7 +127,13 @@ async function loadChannels() {
  */
 function showWatched(channels, names) {
   const watched = channels.filter(({ told_by: toldBy }) => toldBy === 'server');
-  setText(byId('watched-text', HTMLElement), watchedWords(watched.length));
+  setText(
+    byId('watched-text', HTMLElement),
+    watchedWords(
+      watched.length,
+      watched.some(({ node }) => node),
+    ),
+  );
   byId('watched-list', HTMLElement).replaceChildren(
     ...watched.map(({ camera_id: camera, channel }) => {
       const place = `${camera}/${channel}`;

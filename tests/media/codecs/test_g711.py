@@ -65,6 +65,34 @@ def test_a_static_payload_type_tells_the_law_of_loud_audio(described: str) -> No
 
 
 @pytest.mark.parametrize("described", sorted(LAWS))
+def test_quiet_audio_shows_the_law_after_long_loud_audio(described: str) -> None:
+    law, other = TrackLaw(described), OTHER[described]
+    loud = encoded(other, noise(9000, seconds=30))
+    assert sent(law, loud, into=described) == loud
+    samples = noise(60)
+    out = decoded(described, sent(law, encoded(other, samples), into=described))
+    assert all(abs(a - b) <= 24 for a, b in zip(out[8000 * 3 + 160 :], samples[8000 * 3 + 160 :], strict=True))
+
+
+def test_long_loud_audio_is_looked_at_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    law, windows = TrackLaw("pcm_alaw"), 0
+    follows = TrackLaw._follows
+
+    def counted(window: bytes, of_law: str) -> bool:
+        nonlocal windows
+        windows += of_law == "pcm_alaw"
+        return follows(window, of_law)
+
+    monkeypatch.setattr(TrackLaw, "_follows", staticmethod(counted))
+    loud = encoded("pcm_alaw", noise(9000, seconds=10))
+    sent(law, loud, into="pcm_alaw")
+    assert windows >= 36, "each window of the first ten seconds"
+    for _ in range(6):
+        sent(law, loud, into="pcm_alaw")
+    assert windows <= 36 + 34, "one in two seconds"
+
+
+@pytest.mark.parametrize("described", sorted(LAWS))
 def test_digital_silence_proves_no_law(described: str) -> None:
     data = encoded(OTHER[described], [0] * 40_000)
     assert sent(TrackLaw(described), data, into=described) == data

@@ -15,6 +15,9 @@ from core.settings import Settings
 from media.fmp4.live import LiveFragment
 from media.process import Spawner
 from media.rtsp.live.feed import FeedState
+from sessions.live.attempt import LiveAttempt
+from sessions.live.hls_output import HlsOutput
+from sessions.live.socket_output import SocketOutput
 from tests.patience import LIMIT_S, until
 from tests.sessions.live.tab import Tab
 from tests.sessions.over_gateway import GatewayHarness
@@ -72,6 +75,27 @@ def test_an_hls_viewer_joins_and_leaves_the_session_of_a_tab(
     seen = len(tab.fragments)
     until(lambda: len(tab.fragments) > seen + 10)
     until(lambda: is_running(harness.manager, view.stream_id))
+
+
+@pytest.mark.slow
+def test_a_session_looks_less_often_while_only_tabs_watch(
+    harness: GatewayHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits_s: list[float] = []
+    step = LiveAttempt.step
+
+    def noted(attempt: LiveAttempt) -> float:
+        waits_s.append(step(attempt))
+        return waits_s[-1]
+
+    monkeypatch.setattr(LiveAttempt, "step", noted)
+    Tab().open(harness.manager, "plain")
+    until(lambda: waits_s and waits_s[-1] == SocketOutput.look_every_s)
+    view, viewer_id, _ = harness.manager.start_hls(1, "plain")
+    until(lambda: waits_s[-1] == HlsOutput.look_every_s)
+    harness.manager.stop_session(view.stream_id, viewer_id)
+    until(lambda: waits_s[-1] == SocketOutput.look_every_s)
+    assert SocketOutput.look_every_s > HlsOutput.look_every_s
 
 
 @pytest.mark.slow

@@ -1,0 +1,34 @@
+"""A part with a thread of its own, which works until stop()."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+
+_STOP_S = 5.0
+
+
+class OwnThread(ABC):
+    """Runs `_work` between start() and stop(). `_work` returns soon after `_is_stopping` is set."""
+
+    def __init__(self, name: str) -> None:
+        self._thread_name = name
+        self._is_stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread. May be called twice."""
+        if self._thread is None:
+            self._is_stopping.clear()
+            self._thread = threading.Thread(target=self._work, name=self._thread_name, daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread. May be called twice."""
+        self._is_stopping.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(_STOP_S)
+
+    @abstractmethod
+    def _work(self) -> None: ...

@@ -47,6 +47,7 @@ class ObservedCluster(Cluster):
 
     def settings_of(self, name: str) -> dict[str, str]:
         settings = {**super().settings_of(name), "NODE_LEASE_S": f"{LEASE_S:g}", "REQUEST_THREADS": "8"}
+        settings["MAX_SESSIONS"] = "128"  # two nodes have the streams of three while one is away
         if name == CUT_OFF:
             url = settings["DATABASE_URL"]
             settings["DATABASE_URL"] = url.replace(f":{self.server.port}/", f":{self.network.port}/")

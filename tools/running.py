@@ -52,6 +52,7 @@ CHROMIUM_OPTIONS = (
     f"--disable-features={','.join(_FEATURES_OFF)}",
 )
 CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_WITHOUT_WINDOWS = Path("/usr/lib/chromium/chromium-headless-shell")  # the same engine
 _PORT_STEP = 16
 _drawn: deque[int] = deque(maxlen=500)  # ports that free_port() has returned in this process
 

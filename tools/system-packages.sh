@@ -3,6 +3,18 @@
 # With the argument "stress", also those that only `make stress` needs.
 set -euo pipefail
 
+# The Chromium without windows takes a quarter less processor time. Where it is missing, the tests use the usual one.
+quick=chromium-headless-shell
+lacks_quick() {
+  ! command -v "$quick" >/dev/null && [ "$(id -u)" -eq 0 ] && command -v apt-cache >/dev/null &&
+    apt-cache policy "$quick" | grep 'Candidate: [0-9]' >/dev/null
+}
+install_quick() {
+  lacks_quick || return 0
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$quick" >/dev/null 2>&1 ||
+    echo "$quick cannot be installed: the tests use the usual Chromium, which is slower." >&2
+}
+
 missing=()
 command -v chromium >/dev/null || missing+=(chromium)
 command -v firefox-esr >/dev/null || missing+=(firefox-esr)
@@ -25,7 +37,7 @@ for plugin in x264enc:ugly alawenc:good rtph264pay:good h264parse:bad avenc_aac:
 done
 # A film of walkers, from a camera in a street (the package has 95 MB).
 [ "${1:-}" != stress ] || [ -e /usr/share/doc/opencv-doc/examples/data/vtest.avi ] || missing+=(opencv-doc)
-[ ${#missing[@]} -eq 0 ] && exit 0
+[ ${#missing[@]} -eq 0 ] && { install_quick; exit 0; }
 
 mapfile -t packages < <(printf '%s\n' "${missing[@]}" | sort -u)
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
@@ -43,6 +55,7 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
   rm "$no_database"
   [ ${#services[@]} -eq 0 ] || { systemctl --quiet unmask "${services[@]}" && systemctl --quiet disable "${services[@]}"; }
+  install_quick
 else
   echo "The tests need these system packages (Debian's names): ${packages[*]}" >&2
   exit 1

@@ -1,4 +1,4 @@
-"""/api/internal: what other nodes ask of this one, by signed requests (core/node_link.py). Not for browsers or scripts.
+"""/api/internal: answers to signed requests of other nodes (core/node_link.py). Not for browsers or scripts.
 
 Each answer has all that the node knows. The node that asks leaves out what its user may not see.
 """

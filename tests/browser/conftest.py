@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.browser.watching import Open, Watched
 from tests.missing import skip_outside_ci
 from tests.patience import LONG_LIMIT_S
 from tests.warm_apps import WarmStarter
-from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
+from tools.running import CHROMIUM, CHROMIUM_OPTIONS, CHROMIUM_WITHOUT_WINDOWS, App, Recorder, running_recorder
 
 expect.set_options(timeout=1000 * LONG_LIMIT_S)
 
@@ -25,6 +26,11 @@ _REPORT_VIOLATIONS = """
 addEventListener('securitypolicyviolation', (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
 """
+# Files that pass in the Chromium without windows. It refuses notifications, and reports errors of workers on the page.
+_WITHOUT_WINDOWS = {
+    *("test_events_page", "test_exported_file", "test_live_socket", "test_timeline"),
+    *("test_verify_page", "test_viewer_page", "test_webcodecs_disturbed"),
+}
 # Switches the pictures of recordings off, as a user may. The recorder plays for each of them, and ffmpeg decodes.
 _WITHOUT_PICTURES = """
 try { localStorage.getItem('recordings-pictures') ?? localStorage.setItem('recordings-pictures', 'off'); } catch {}
@@ -39,11 +45,21 @@ def _warm_starts() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One for a file: until Playwright ends, its event loop keeps other tests from running theirs in this thread."""
+def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """One for a file: until Playwright ends, its event loop keeps other tests from running theirs in this thread.
+
+    The Chromium without windows, if it is installed, takes a fifth less processor time than the usual one.
+    """
+    is_enough = request.path.stem in _WITHOUT_WINDOWS and CHROMIUM_WITHOUT_WINDOWS.exists()
+    with running_chromium(str(CHROMIUM_WITHOUT_WINDOWS) if is_enough else CHROMIUM) as browser:
+        yield browser
+
+
+@contextmanager
+def running_chromium(program: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, headless=False, args=list(CHROMIUM_OPTIONS), timeout=1000 * LONG_LIMIT_S
+            executable_path=program, headless=False, args=list(CHROMIUM_OPTIONS), timeout=1000 * LONG_LIMIT_S
         )
         yield browser
         browser.close()

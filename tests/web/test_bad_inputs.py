@@ -15,6 +15,8 @@ import pytest
 from flask.testing import FlaskClient
 from flask_openapi3.openapi import OpenAPI
 
+from tests.web.web_harness import NODES
+
 BAD_TEXTS = [
     "",
     "a" * 10_000,
@@ -77,6 +79,8 @@ def test_an_id_beyond_every_column_is_not_found(web_app: OpenAPI, client: FlaskC
     """Databases differ in what they do with such a number."""
     found = []
     for method, rule, arguments in _routes(web_app):
+        if rule in NODES:
+            continue  # it looks at the signature first
         for name in [argument for argument in arguments if argument == "number" or argument.endswith("_id")]:
             for number in (2**31, 2**63 - 1):
                 path = rule

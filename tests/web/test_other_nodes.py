@@ -193,7 +193,7 @@ def test_the_picture_of_an_event_comes_from_the_node_that_took_it(
 
 
 class TestInternal:
-    """What only other nodes may ask."""
+    """The routes for other nodes refuse everybody else."""
 
     @pytest.mark.parametrize("path", [STREAMS, STORAGE])
     def test_a_user_gets_nothing_whatever_the_role(self, admin: ApiClient, path: str) -> None:

@@ -28,7 +28,7 @@ addEventListener('securitypolicyviolation', (event) =>
 """
 # Files that pass in the Chromium without windows. It refuses notifications, and reports errors of workers on the page.
 _WITHOUT_WINDOWS = {
-    *("test_events_page", "test_exported_file", "test_live_socket", "test_timeline"),
+    *("test_events_found", "test_events_page", "test_exported_file", "test_live_socket", "test_timeline"),
     *("test_verify_page", "test_viewer_page", "test_webcodecs_disturbed"),
 }
 # Switches the pictures of recordings off, as a user may. The recorder plays for each of them, and ffmpeg decodes.

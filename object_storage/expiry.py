@@ -83,7 +83,7 @@ class Expiry(BackgroundWork):
     def _is_over(self, file: StoredFile, now_ms: int) -> bool:
         """True if the copy has no more days. Without a setting it has those of its channel's rule.
 
-        That a file is on no disk says nothing: the disk may have been lost, and the copy is made for that.
+        A copy outlives its file: the disk may be lost, and copies exist for that case.
         """
         if self._days:
             return True  # the statement has compared them

@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.backoff import growing_wait_s
 from core.errors import AppError
+from core.own_thread import OwnThread
 from database import Database, repeated
-from placement.own_thread import OwnThread
 from tables import ChangeRow
 
 log = logging.getLogger(__name__)

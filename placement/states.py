@@ -17,11 +17,11 @@ from sqlalchemy import select
 from core.clock import Clock
 from core.errors import AppError
 from core.login_gate import Refusal
+from core.own_thread import OwnThread
 from core.records import CameraStatus, Problem
 from database import Database, repeated
 from placement.bus import ChangeBus, Topic
 from placement.leases import LeasePlacement
-from placement.own_thread import OwnThread
 from placement.store import now_s
 from tables import CameraRow, CameraStateRow
 

@@ -160,8 +160,8 @@ def test_of_several_nodes_the_owner_runs_the_pretend_recorder(harness: CameraHar
         assert spawner.started == []
         for number in (1, 2):
             placement.give(camera_id)
-            until(lambda: len(spawner.started) == number, what="a recorder of the owner")  # noqa: B023
-            until(lambda: manager.get_camera(camera_id).port == 9000 + number)  # noqa: B023
+            until(lambda: len(spawner.started) == number, what="a recorder of the owner")  # noqa: B023 - both run in this turn of the loop
+            until(lambda: manager.get_camera(camera_id).port == 9000 + number)  # noqa: B023 - both run in this turn of the loop
             placement.take(camera_id)
             assert not any(is_alive(one["pid"]) for one in spawner.started)
             assert manager.get_camera(camera_id).error is None

@@ -167,7 +167,7 @@ def test_an_upgrade_joins_the_events_of_before(log: EventLog, database: Database
         session.execute(update(EventDayRow).values(joined=0, joined_alerts=0))
     assert len(kinds(log, wanted)) == 8
     migration = _scripts_in(MIGRATIONS).get_revision("0028").module
-    for _ in range(2):  # what is joined already counts once
+    for _ in range(2):  # a second run counts no motion again
         with database.write() as session:
             migration.join_earlier_events(session.connection())
         assert (kinds(log, wanted), counts(log, wanted)) == expected

@@ -33,7 +33,7 @@ def answering(
             self.end_headers()
             self.wfile.write(content)
 
-        do_PUT = do_POST = do_HEAD = do_GET  # noqa: N815
+        do_PUT = do_POST = do_HEAD = do_GET  # noqa: N815 - names of http.server
 
         def log_message(self, *_: object) -> None:
             pass

@@ -1,4 +1,4 @@
-"""The bucket: what comes back, what an error means, and what no message tells."""
+"""The bucket: its bytes, the meaning of its errors, and messages without secrets."""
 
 from __future__ import annotations
 

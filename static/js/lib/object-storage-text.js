@@ -26,7 +26,7 @@ export function objectStorageWords(state) {
   return { text: STATES[state] ?? state, tone: state === 'ok' ? 'good' : 'bad' };
 }
 
-/** Return what has no copy yet, a sentence for each server. @param {ObjectStorage} storage @param {number} nowMs @returns {string} */
+/** Return a sentence for each server about its files without a copy. @param {ObjectStorage} storage @param {number} nowMs @returns {string} */
 export function waitingText({ waiting }, nowMs) {
   if (!waiting.length) return 'All finished recordings have a copy.';
   const isNamed = waiting.length > 1;

@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 
-_STOP_S = 5.0
+_STOP_S = 5.0  # the longest wait for the end of the thread
 
 
 class OwnThread(ABC):
     """Runs `_work` between start() and stop(). `_work` returns soon after `_is_stopping` is set."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, stop_s: float = _STOP_S) -> None:
+        """`stop_s`: seconds that stop() waits for the end of the thread, at most."""
         self._thread_name = name
+        self._stop_s = stop_s
         self._is_stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -28,7 +30,7 @@ class OwnThread(ABC):
         self._is_stopping.set()
         thread, self._thread = self._thread, None
         if thread is not None:
-            thread.join(_STOP_S)
+            thread.join(self._stop_s)
 
     @abstractmethod
     def _work(self) -> None: ...

@@ -206,9 +206,16 @@ def _by_epoch(ranked: Sequence[_Ranked]) -> list[ReadableFile]:
         later = [it.file for it in ranked if it.epoch > one.epoch]
         if any(it.start_ms <= file.start_ms and file.end_ms <= it.end_ms for it in later):
             continue
-        follow = [it.start_ms for it in later if file.start_ms < it.start_ms < file.end_ms <= it.end_ms]
+        follow = [
+            it.start_ms for it in later if file.start_ms < it.start_ms < file.latest_end_ms and _goes_on(it, file)
+        ]
         found.append(replace(file, until_ms=min(follow)) if follow else file)
     return sorted(found, key=attrgetter("start_ms"))
+
+
+def _goes_on(later: ReadableFile, file: ReadableFile) -> bool:
+    """True if a file of a later owner may have all the rest of a file."""
+    return file.end_ms <= later.latest_end_ms
 
 
 def _joined(files: Iterable[StoredFile]) -> list[StoredFile]:

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
 from archive.local_files import FAILS
-from archive.readable import OpenedFile, ReadableFile, ReadableFiles
+from archive.readable import UNFLUSHED_MS, OpenedFile, ReadableFile, ReadableFiles
 from archive.records import from_ms
 from core.archive import StreamKey
 from core.errors import ArchiveUnreadable
@@ -19,7 +19,6 @@ CROSSED_MS = 1500
 """A longer gap ends the reading: another recording of the channel may fill it."""
 _GAP_MS = 1000
 _SAME_MS = 1000  # the end of a file may be known only as the usual step behind its last frame
-_UNFLUSHED_MS = 120_000  # a file that is being written may be longer by a flush (ARCHIVE_FLUSH_S) than the index says
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class StreamReader:
     def _open_at(self, time_ms: int) -> int:
         """Open the file with this time, or the next one. Return the number of the fragment to begin with."""
         row = self._row
-        if row is None or self._file is None or not row.start_ms <= time_ms < row.end_ms:
+        if row is None or self._file is None or not row.start_ms <= time_ms < row.counts_until_ms:
             self.close()
             row = self._row_at(time_ms)
             if row is not None and self._open(row):
@@ -140,7 +139,7 @@ class StreamReader:
         After the clock was set back, two files may have the time, and the file of the present stretch counts. A seek
         before the step finds the first of the two hours, and a seek after the step finds the second.
         """
-        rows = self._files.files_of(self.stream, from_ms(time_ms - _UNFLUSHED_MS), from_ms(time_ms + 1))
+        rows = self._files.files_of(self.stream, from_ms(time_ms - UNFLUSHED_MS), from_ms(time_ms + 1))
         kept = [
             row
             for row in rows
@@ -157,33 +156,35 @@ class StreamReader:
         if row is None:
             return 0
         reached_ms = self._reached_ms
+        rows = self._files.files_of(self.stream, from_ms(reached_ms - UNFLUSHED_MS), from_ms(reached_ms + CROSSED_MS))
         near = [
             other
-            for other in self._files.files_of(
-                self.stream, from_ms(reached_ms - _SAME_MS), from_ms(reached_ms + CROSSED_MS)
-            )
-            if other.key != row.key and (other.until_ms is None or other.until_ms > reached_ms)
+            for other in rows
+            if other.key != row.key
+            and other.latest_end_ms > reached_ms - _SAME_MS
+            and (other.until_ms is None or other.until_ms > reached_ms)
         ]
         of_stretch = [it for it in near if it.stretch == row.stretch and it.start_ms >= reached_ms - _SAME_MS]
-        others = [it for it in near if it.end_ms > reached_ms and it not in of_stretch]
+        others = [it for it in near if it.latest_end_ms > reached_ms and it not in of_stretch]
         for other in (*of_stretch, *others):
             self.close()
-            if self._open(other):
-                return self._number_after(reached_ms)
+            if self._open(other) and (number := self._number_after(reached_ms)) is not None:
+                return number
         self.close()
         if crosses_gaps:
             self._open_later(max(reached_ms, row.start_ms + 1))
         return 0
 
-    def _number_after(self, reached_ms: int) -> int:
-        """Return the number of the first fragment with a key frame that does not begin before a time.
+    def _number_after(self, reached_ms: int) -> int | None:
+        """Return the number of the first fragment with a key frame that does not begin before a time; None if nothing
+        in the open file ends after this time.
 
         Files overlap if the clock was set back. No time is shown twice.
         """
         found = self._fragments()
-        return next(
-            (n for n, it in enumerate(found) if it.is_key and it.start_utc_ms >= reached_ms - _SAME_MS), len(found)
-        )
+        if all(it.end_utc_ms <= reached_ms for it in found):
+            return None
+        return next((n for n, it in enumerate(found) if it.is_key and it.start_utc_ms >= reached_ms - _SAME_MS), None)
 
     def _open_later(self, time_ms: int) -> None:
         """Open the first file that begins at or after a time and can be read."""

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from uuid import NAMESPACE_DNS, uuid5
 
+from sqlalchemy import update
+
 from archive.disk_reads import DiskReads
 from archive.disk_replay import DiskReplayConnection
 from archive.files_of_nodes import FilesOfNodes
@@ -15,6 +17,7 @@ from archive.index import ArchiveIndex
 from archive.local_files import LocalFiles
 from archive.open_files import OpenFiles
 from archive.publishing import FilePublisher
+from archive.records import from_ms
 from archive.served_files import ServedFiles
 from archive.shared_files import SharedFiles
 from archive.storages import READ_PATH, NodeStorage, Storages
@@ -22,13 +25,17 @@ from archive.stream_reader import StreamReader
 from core.archive import FootageElsewhere, StreamKey
 from core.errors import NotFound, Unavailable
 from core.placement import Node
+from core.recording_storage import RecordingStorage, StoredFile
 from database import Database
-from tests.archive.recorded import MAIN, Footage
+from media.codecs.access_unit import AccessUnit
+from tables import CameraRow
+from tests.archive.recorded import FPS, MAIN, Footage
 from tests.hand_clock import HandClock
 from tests.media.rtsp.replay.listening import Listener
 from tests.patience import until
 from tests.placement.fake import FakePlacement
 
+T = 1_795_521_600.0
 _PATH = re.compile(rf"{READ_PATH}/(\d+)(/size)?(?:\?first=(\d+)&count=(\d+))?")
 
 
@@ -118,3 +125,34 @@ class ArchiveNode:
         for connection in self._opened:
             connection.close(5.0)
         self.index.close()
+
+
+class Shelf(RecordingStorage):
+    """A storage with the bytes of files by their keys."""
+
+    def __init__(self, **objects: bytes) -> None:
+        self.objects = objects
+
+    def size(self, file: StoredFile) -> int:
+        return len(self.objects[file.object_key or ""])
+
+    def read(self, file: StoredFile, first: int, count: int) -> bytes:
+        return self.objects[file.object_key or ""][first : first + count]
+
+
+def own(database: Database, node: str, epoch: int) -> None:
+    """Make a node the owner of the camera."""
+    with database.write() as session:
+        session.execute(update(CameraRow).values(node=node, epoch=epoch))
+
+
+def seconds(units: list[AccessUnit]) -> list[float]:
+    return [round((unit.device_s or 0.0) - T, 1) for unit in units]
+
+
+def frames(start_s: float, end_s: float) -> list[float]:
+    return [round(start_s + number / FPS, 1) for number in range(round((end_s - start_s) * FPS))]
+
+
+def moment(after_s: float) -> datetime:
+    return from_ms(round((T + after_s) * 1000))

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from archive.index import ArchiveIndex
 from archive.local_files import LocalFiles
+from archive.open_files import OpenFiles
 from archive.records import FileKey
 from archive.shared_files import SharedFiles
+from core.clock import Clock
 from core.errors import NotFound
 
 _NOT_HERE = "This server has no such archive file."
 
 
 class ServedFiles:
-    """Thread-safe. The methods raise NotFound, ArchiveUnreadable if the disk fails, or Unavailable."""
+    """Thread-safe. The methods raise NotFound, ArchiveUnreadable if the disk fails, or Unavailable.
 
-    def __init__(self, index: ArchiveIndex, local: LocalFiles, shared: SharedFiles) -> None:
+    The retention spares a file for a minute after each read, as it spares those that a reader here has open.
+    """
+
+    def __init__(
+        self, index: ArchiveIndex, local: LocalFiles, shared: SharedFiles, open_files: OpenFiles, clock: Clock
+    ) -> None:
         self._index = index
         self._local = local
         self._shared = shared
+        self._open_files = open_files
+        self._clock = clock
 
     def size(self, file_id: int) -> int:
         """Return the bytes of a file at this moment."""
@@ -40,4 +51,6 @@ class ServedFiles:
         volume = next((it for it in self._index.volumes() if it.uuid == file.volume), None)
         if volume is None:
             raise NotFound(_NOT_HERE)
-        return FileKey(file.stream, volume.id, file.start_ms, file.suffix)
+        key = FileKey(file.stream, volume.id, file.start_ms, file.suffix)
+        self._open_files.note_read(Path(volume.folder) / key.path, self._clock.monotonic_s())
+        return key

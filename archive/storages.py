@@ -140,7 +140,7 @@ class Storages(RecordingStorage):
         for storage, is_last in self._storages_of(file):
             try:
                 return storage.size(file)
-            except ArchiveUnreadable:
+            except (ArchiveUnreadable, FileNotFoundError):
                 if is_last:
                     raise
         raise ArchiveUnreadable(_silent(file))
@@ -149,7 +149,7 @@ class Storages(RecordingStorage):
         for storage, is_last in self._storages_of(file):
             try:
                 return storage.read(file, first, count)
-            except ArchiveUnreadable:
+            except (ArchiveUnreadable, FileNotFoundError):
                 if is_last:
                     raise
         raise ArchiveUnreadable(_silent(file))

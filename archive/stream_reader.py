@@ -34,11 +34,12 @@ class StoredFragment:
         return self.file.description
 
     def units(self) -> tuple[AccessUnit, ...]:
-        """Return the fragment's units. Raise ArchiveFileError if it is damaged, or OSError."""
+        """Return the fragment's units. Raise ArchiveFileError if it is damaged, FileNotFoundError if its file is
+        deleted, or OSError."""
         return self.file.read_units(self.fragment)
 
     def key_frame(self) -> AccessUnit:
-        """Return the frame that the fragment begins with. Raise ArchiveFileError or OSError."""
+        """Return the frame that the fragment begins with. Raise as units()."""
         return self.file.read_key_frame(self.fragment)
 
 
@@ -56,12 +57,23 @@ class StreamReader:
         self._file: OpenedFile | None = None
         self._stretch: Hashable = None  # of the last open file
         self._reached_ms = 0  # end of the last fragment
+        self._is_left = False  # the open file was deleted
 
     def close(self) -> None:
         """Close the open file."""
         file, self._file, self._row = self._file, None, None
         if file is not None:
             file.close()
+
+    def leave_deleted(self) -> None:
+        """Close the open file, because it is deleted. The reader goes on in its copy, if it has one, or behind it."""
+        self.close()
+        self._is_left = True
+
+    @property
+    def has_left(self) -> bool:
+        """True if leave_deleted() was called since the last fragment."""
+        return self._is_left
 
     def fragments_from(self, start_ms: int, *, crosses_gaps: bool = False) -> Iterator[StoredFragment]:
         """Yield fragments from the last key frame at or before a time on; in a gap, from the next one behind it.
@@ -70,7 +82,7 @@ class StreamReader:
         """
         self._reached_ms = start_ms
         number = self._open_at(start_ms)
-        is_first, is_new_stretch = True, False
+        is_first, is_new_stretch, left_ms = True, False, -1
         while self._file is not None and self._row is not None:
             found = self._fragments()
             while number < len(found):
@@ -79,11 +91,19 @@ class StreamReader:
                 is_gap = not is_first and (is_new_stretch or step_ms > _GAP_MS or step_ms < -_SAME_MS)
                 if not (is_first or crosses_gaps) and step_ms > CROSSED_MS:
                     return
+                self._is_left = False
                 yield StoredFragment(self._file, fragment, is_gap)
+                if self._is_left:
+                    break
                 is_first, is_new_stretch = False, False
                 self._reached_ms = max(self._reached_ms, fragment.end_utc_ms)
                 number += 1
                 found = self._fragments() if number == len(found) else found
+            if self._is_left:
+                if left_ms == self._reached_ms:  # its copy was deleted, too
+                    return
+                left_ms, number = self._reached_ms, self._open_copy()
+                continue
             stretch = self._row.stretch
             number = self._open_next(crosses_gaps=crosses_gaps)
             is_new_stretch = self._row is not None and self._row.stretch != stretch
@@ -93,6 +113,7 @@ class StreamReader:
 
         None if nothing is recorded then or later.
         """
+        self._is_left = False
         number = self._open_at(time_ms)
         found = self._fragments()
         return StoredFragment(self._file, found[number]) if self._file is not None and number < len(found) else None
@@ -109,6 +130,8 @@ class StreamReader:
             return []
         try:
             found = list(self._file.fragments())
+        except FileNotFoundError:
+            return []
         except OSError as error:
             raise ArchiveUnreadable(FAILS) from error
         until_ms = self._row.until_ms
@@ -175,6 +198,13 @@ class StreamReader:
             self._open_later(max(reached_ms, row.start_ms + 1))
         return 0
 
+    def _open_copy(self) -> int:
+        """Open the copy of a deleted file, or the next file. Return the number of the fragment to go on with."""
+        number, found = self._open_at(self._reached_ms), self._fragments()
+        while number < len(found) and found[number].end_utc_ms <= self._reached_ms:
+            number += 1
+        return number
+
     def _number_after(self, reached_ms: int) -> int | None:
         """Return the number of the first fragment with a key frame that does not begin before a time; None if nothing
         in the open file ends after this time.
@@ -197,5 +227,12 @@ class StreamReader:
         self._file = self._files.open(self.stream, row)
         if self._file is None:
             return False
+        try:
+            self._file.fragments()
+        except FileNotFoundError:
+            self.close()
+            return False
+        except OSError as error:
+            raise ArchiveUnreadable(FAILS) from error
         self._row, self._stretch = row, row.stretch
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -52,16 +53,20 @@ class Network:
     """Asks the other node's ServedFiles.
 
     `silent`: names of nodes that do not answer. `busy`: the number of requests that come at a bad moment.
+    `before`: is called with the number of each request.
     """
 
     nodes: dict[str, ArchiveNode] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     busy: int = 0
+    before: Callable[[int], None] | None = None
 
     def read(self, node: Node, path: str, *, timeout_s: float, most_bytes: int) -> bytes:
         del timeout_s
         self.asked.append(path)
+        if self.before is not None:
+            self.before(len(self.asked))
         if node.name in self.silent:
             raise Unavailable("it does not answer")
         if self.busy:
@@ -92,8 +97,9 @@ class ArchiveNode:
         self.shared = SharedFiles(database, name)
         self.footage = Footage(self.index, folder / "volume", file_s=file_s, volume=str(uuid5(NAMESPACE_DNS, name)))
         self.publisher = FilePublisher(self.index, self.shared, self.clock)
-        local = LocalFiles(self.index, OpenFiles(), DiskReads())
-        self.served = ServedFiles(self.index, local, self.shared)
+        self.open_files = OpenFiles()
+        local = LocalFiles(self.index, self.open_files, DiskReads())
+        self.served = ServedFiles(self.index, local, self.shared, self.open_files, self.clock)
         self.storages = Storages(NodeStorage(self.placement, network, self.clock))
         self.files = FilesOfNodes(local, self.shared, self.storages, self.clock)
         self._opened: list[DiskReplayConnection] = []
@@ -102,13 +108,21 @@ class ArchiveNode:
     def knows(self, other: ArchiveNode, *, is_alive: bool = True) -> None:
         self.placement.add(other.placement.this_node(), is_alive=is_alive)
 
-    def played(self, start_s: float, stream: StreamKey = MAIN, *, end_s: float | None = None) -> Listener:
-        """Play to the end, and return what the consumer got."""
+    def played(
+        self, start_s: float, stream: StreamKey = MAIN, *, end_s: float | None = None, key_frames_ms: int | None = None
+    ) -> Listener:
+        """Play to the end, and return what the consumer got. `key_frames_ms`: only key frames, of such a grid."""
         self.look_again()
         listener = Listener()
         connection = DiskReplayConnection(StreamReader(self.files, stream), self.clock)
         self._opened.append(connection)
-        connection.play(start_s, listener, end_device_s=end_s)
+        connection.play(
+            start_s,
+            listener,
+            end_device_s=end_s,
+            key_frames_only=key_frames_ms is not None,
+            key_frames_ms=key_frames_ms,
+        )
         until(lambda: listener.ends or listener.errors, what="the end of the replay")
         return listener
 

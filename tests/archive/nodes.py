@@ -40,6 +40,12 @@ T = 1_795_521_600.0
 _PATH = re.compile(rf"{READ_PATH}/(\d+)(/size)?(?:\?first=(\d+)&count=(\d+))?")
 
 
+class Late(Unavailable):
+    """A node's answer whose status has come, and whose body is late."""
+
+    has_answered = True
+
+
 class Refused(Unavailable):
     """A node's answer with another status than 200, as of core.node_link."""
 
@@ -52,12 +58,14 @@ class Refused(Unavailable):
 class Network:
     """Asks the other node's ServedFiles.
 
-    `silent`: names of nodes that do not answer. `busy`: the number of requests that come at a bad moment.
+    `silent`: names of nodes that do not answer. `late`: of those whose answers do not end in time.
+    `busy`: the number of requests that come at a bad moment.
     `before`: is called with the number of each request.
     """
 
     nodes: dict[str, ArchiveNode] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    late: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     busy: int = 0
     before: Callable[[int], None] | None = None
@@ -69,6 +77,8 @@ class Network:
             self.before(len(self.asked))
         if node.name in self.silent:
             raise Unavailable("it does not answer")
+        if node.name in self.late:
+            raise Late("its answer takes too long")
         if self.busy:
             self.busy -= 1
             raise Refused(503)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,11 +12,14 @@ from sqlalchemy import update
 
 from archive.records import FileKey
 from archive.stream_reader import StreamReader
+from core.errors import ArchiveUnreadable
 from database import Database
+from media.archive.byte_source import DiskBytes
 from media.rtsp.replay.interface import END_OF_RECORDING
 from tables import ArchiveFileRow
 from tests.archive.nodes import ArchiveNode, Network, Shelf, T, frames, own, seconds
 from tests.archive.recorded import FPS, MAIN
+from tests.patience import LIMIT_S
 
 pytestmark = pytest.mark.sqlite
 
@@ -183,3 +187,62 @@ def test_the_retention_spares_a_file_that_another_node_reads(north: ArchiveNode,
     assert north.open_files.is_open(first, now_s + 59)
     assert not north.open_files.is_open(first, now_s + 61)
     assert not north.open_files.is_open(second, now_s)
+
+
+# ---- disks that sleep, and nodes that do not answer ---------------------------------------------------
+
+
+def test_a_replay_waits_for_a_disk_that_sleeps(
+    database: Database, north: ArchiveNode, south: ArchiveNode, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its node refuses reads after two seconds each. Ten seconds later the disk turns."""
+    monkeypatch.setattr("archive.storages._TRY_AGAIN_S", 0.0)
+    north.footage.record(T, T + 5)
+    north.publisher.publish()
+    network.busy = 5
+    network.before = lambda number: south.clock.move(seconds=2.0 if number <= 5 else 0.0)
+    assert seconds(south.played(T).units) == frames(0, 5)
+    assert south.storages.places().nodes == {"north"}
+    network.busy, network.before = 99, lambda _: south.clock.move(seconds=2.0)
+    [error] = south.played(T).errors
+    assert "cannot read" in error.detail
+    assert south.storages.places().nodes == {"north"}
+    copy(database, north, south)
+    network.asked.clear()
+    assert seconds(south.played(T).units) == frames(0, 5)
+    assert len(network.asked) == 1
+
+
+def test_a_node_whose_long_answer_is_late_is_not_left_alone(
+    north: ArchiveNode, south: ArchiveNode, network: Network
+) -> None:
+    north.footage.record(T, T + 5)
+    north.publisher.publish()
+    network.late.add("north")
+    [error] = south.played(T).errors
+    assert "north" in error.detail
+    assert south.storages.places().nodes == {"north"}
+
+
+def test_a_disk_that_hangs_refuses_other_nodes_in_time(
+    north: ArchiveNode, south: ArchiveNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    north.footage.record(T, T + 5)
+    north.publisher.publish()
+    [file] = north.shared.own_files(MAIN).values()
+    monkeypatch.setattr("archive.served_files.LIMIT_S", 0.05)
+    answers, is_read = threading.Event(), threading.Event()
+    read = DiskBytes.read
+
+    def hang(source: DiskBytes, first: int, count: int) -> bytes:
+        assert answers.wait(LIMIT_S)
+        found = read(source, first, count)
+        is_read.set()
+        return found
+
+    monkeypatch.setattr(DiskBytes, "read", hang)
+    with pytest.raises(ArchiveUnreadable):
+        north.served.read(file.id, 0, 10)
+    answers.set()
+    assert is_read.wait(LIMIT_S)
+    assert len(north.served.read(file.id, 0, 10)) == 10

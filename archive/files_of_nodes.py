@@ -14,9 +14,10 @@ from datetime import datetime
 from operator import attrgetter
 from typing import TypeVar
 
+from archive.footage_elsewhere import footage_elsewhere
 from archive.readable import OpenedFile, ReadableFile, ReadableFiles
 from archive.records import FileKey, from_ms, to_ms
-from archive.shared_files import SharedFiles
+from archive.shared_files import SharedFiles, StoredStretch
 from archive.storages import Storages, StoredBytes
 from core.archive import ArchivedStream, ArchiveStretch, FootageElsewhere, GapReason, Origin, StreamKey
 from core.clock import Clock
@@ -26,7 +27,6 @@ from media.archive.file_reader import ArchiveFile, ArchiveFileError
 
 log = logging.getLogger(__name__)
 
-_JOINED_MS = 1000  # files of one stretch touch, but for rounding
 _EXTENTS_S = 2.0
 _LOST_S = 2.0  # a database that does not answer is asked again after this time
 _NEWEST = 2**31  # the epoch of own files that have no row yet
@@ -73,42 +73,21 @@ class FilesOfNodes(ReadableFiles):
     def stretches(self, streams: Iterable[StreamKey], start: datetime, end: datetime) -> list[ArchiveStretch]:
         """Return what other places have of these streams in [start, end) and can be read now."""
         places = self._storages.places()
-        files = [it for it in self._elsewhere(streams, start, end) if places.has(it)]
-        return [_stretch(it) for it in _joined(files)]
+        return [_stretch(it) for it in self._stretches_elsewhere(streams, start, end) if places.has(it)]
 
     def footage_elsewhere(
         self, camera_id: int, channel: int, start: datetime, end: datetime, own: Sequence[ArchiveStretch]
     ) -> list[FootageElsewhere]:
-        """Return the time of a channel that only other nodes have. `own`: the stretches of this node's index.
-
-        Footage in the object storage is not elsewhere.
-        """
+        """Return the time of a channel that only other nodes have. `own`: the stretches of this node's index."""
         streams = [it.stream for it in self.extents(camera_id) if it.stream.channel == channel]
         if not streams:
             return []
-        places = self._storages.places()
-        files = _joined(self._elsewhere(streams, start, end))
-        here = [(it.stream.quality, it.start, it.end) for it in own]
-        of_nodes = [it for it in files if places.has_node_of(it)]
-        in_objects = [it for it in files if places.has(it) and not places.has_node_of(it)]
-        away = [it for it in files if not places.has(it) and it.node != self._shared.node]
-        here += [(it.stream.quality, from_ms(it.start_ms), from_ms(it.end_ms)) for it in in_objects]
-        found: list[FootageElsewhere] = []
-        for is_away, those in ((False, of_nodes), (True, away)):
-            for file in sorted(those, key=lambda it: (-it.epoch, it.start_ms)):
-                quality = file.stream.quality
-                parts = _outside(
-                    (max(start, from_ms(file.start_ms)), min(end, from_ms(file.end_ms))),
-                    [(begin, until) for of, begin, until in here if is_away or of is quality],
-                )
-                found += [FootageElsewhere(quality, *part, file.node, is_away) for part in parts]
-                here += [(quality, *part) for part in parts]
-        return sorted(found, key=attrgetter("start"))
+        others = self._stretches_elsewhere(streams, start, end)
+        return footage_elsewhere((start, end), own, others, self._storages.places(), self._shared.node)
 
-    def _elsewhere(self, streams: Iterable[StreamKey], start: datetime, end: datetime) -> list[StoredFile]:
+    def _stretches_elsewhere(self, streams: Iterable[StreamKey], start: datetime, end: datetime) -> list[StoredStretch]:
         with_files = [stream for stream in streams if self._has_elsewhere(stream)]
-        found = self._ask(lambda: self._shared.files(with_files, start, end)) if with_files else []
-        return [it for it in found if it.node != self._shared.node or not it.is_on_disk]
+        return self._ask(lambda: self._shared.stretches_elsewhere(with_files, start, end)) if with_files else []
 
     def _has_elsewhere(self, stream: StreamKey) -> bool:
         return any(it.stream == stream for it in self.extents(stream.camera_id))
@@ -210,7 +189,7 @@ class FilesOfNodes(ReadableFiles):
 
     def refuse_missing(self, stream: StreamKey, start_ms: int, end_ms: int) -> None:
         places = self._storages.places()
-        for file in self._elsewhere([stream], from_ms(start_ms), from_ms(end_ms)):
+        for file in self._stretches_elsewhere([stream], from_ms(start_ms), from_ms(end_ms)):
             if not places.has(file) and file.node != self._shared.node:
                 raise ArchiveUnreadable(f"Only the server {file.node} has this recording, and it does not answer.")
 
@@ -256,37 +235,7 @@ def _goes_on(later: ReadableFile, file: ReadableFile) -> bool:
     return file.end_ms <= later.latest_end_ms
 
 
-def _joined(files: Iterable[StoredFile]) -> list[StoredFile]:
-    """Return files with those of one stretch in one place joined to one."""
-    found: list[StoredFile] = []
-    last: dict[tuple[str, StreamKey, int, bool, bool], int] = {}
-    for file in files:
-        key = (file.node, file.stream, file.stretch_id, file.is_on_disk, file.object_key is not None)
-        place = last.get(key)
-        if place is not None and file.start_ms - found[place].end_ms <= _JOINED_MS:
-            found[place] = replace(found[place], end_ms=max(file.end_ms, found[place].end_ms))
-        else:
-            last[key] = len(found)
-            found.append(file)
-    return found
-
-
-def _stretch(file: StoredFile) -> ArchiveStretch:
+def _stretch(file: StoredStretch) -> ArchiveStretch:
     return ArchiveStretch(
         file.stream, from_ms(file.start_ms), from_ms(file.end_ms), Origin.SERVER, end_reason=GapReason.UNKNOWN
     )
-
-
-def _outside(
-    part: tuple[datetime, datetime], taken: Sequence[tuple[datetime, datetime]]
-) -> list[tuple[datetime, datetime]]:
-    """Return the parts of a stretch that no other one has."""
-    left = [part] if part[0] < part[1] else []
-    for begin, end in taken:
-        left = [
-            piece
-            for start, until in left
-            for piece in ((start, min(until, begin)), (max(start, end), until))
-            if piece[0] < piece[1]
-        ]
-    return left

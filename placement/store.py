@@ -20,6 +20,8 @@ from placement.records import CameraLease, Failover, NodeIdentity, NodeLease, Si
 from tables import ArchiveFileRow, CameraRow, ChannelRow, NodeRow
 from tables.living_nodes import is_living
 
+_MOST_OF_ONE_CALL = 500  # rows of a transaction; others write in between
+
 
 class NameTaken(Exception):
     """Another process has the name of this node. `expires`: the end of its lease, by the database's clock."""
@@ -147,20 +149,31 @@ class NodeStore:
                 row.site = row.site if site is None else site or None
             return row is not None
 
-    @repeated
     def forget(self, name: str) -> bool:
         """Delete the row of a dead or stopped node, and those of its archive files, and free cameras that wait for it.
 
-        Rows of files with a copy in the object storage stay. False if the node lives, or is unknown.
+        Rows of files with a copy in the object storage stay. False if the node lives, or is unknown. The rows of files
+        go after that of the node, in many transactions; an interrupted call can be repeated.
         """
+        is_living, is_known = self._forget_node(name)
+        if is_living:
+            return False
+        while self._forget_files(name):
+            is_known = True
+        last = self._forget_disk_of_copies(name, "")
+        while last is not None:
+            is_known, last = True, self._forget_disk_of_copies(name, last)
+        return is_known
+
+    @repeated
+    def _forget_node(self, name: str) -> tuple[bool, bool]:
+        """Return whether the node lives, and whether it had a row."""
         with self._database.write() as session:
-            now = session.scalars(select(now_s(self._database, self._clock))).one()
-            row = session.get(NodeRow, name, with_for_update=True)
-            if row is not None and is_living(row, now):
-                return False
-            has_files = _forget_files(session, name)
+            if self._lives(session, name):
+                return True, True
+            row = session.get(NodeRow, name)
             if row is None:
-                return has_files
+                return False, False
             session.delete(row)
             session.execute(
                 update(CameraRow)
@@ -168,7 +181,54 @@ class NodeStore:
                 .values(node=None)
                 .execution_options(synchronize_session=False)
             )
-            return True
+            return False, True
+
+    @repeated
+    def _forget_files(self, name: str) -> bool:
+        """Delete rows of files on disks of a node that will not return. Return False if none is left.
+
+        A node that joins again meanwhile keeps the rest, and writes its other rows anew.
+        """
+        with self._database.write() as session:
+            if self._lives(session, name):
+                return False
+            some = (
+                select(ArchiveFileRow.id)
+                .where(ArchiveFileRow.node == name, ArchiveFileRow.object_key.is_(None))
+                .limit(_MOST_OF_ONE_CALL)
+            )
+            gone = session.scalars(
+                delete(ArchiveFileRow)
+                .where(ArchiveFileRow.id.in_(some))
+                .returning(ArchiveFileRow.id)
+                .execution_options(synchronize_session=False)
+            ).all()
+            return bool(gone)
+
+    @repeated
+    def _forget_disk_of_copies(self, name: str, after: str) -> str | None:
+        """Note that files with a copy are on no disk. Return the key of the last copy, None if none is left."""
+        with self._database.write() as session:
+            if self._lives(session, name):
+                return None
+            some = session.execute(
+                select(ArchiveFileRow.id, ArchiveFileRow.object_key)
+                .where(ArchiveFileRow.node == name, ArchiveFileRow.object_key > after, ArchiveFileRow.is_on_disk)
+                .order_by(ArchiveFileRow.object_key)
+                .limit(_MOST_OF_ONE_CALL)
+            ).all()
+            session.execute(
+                update(ArchiveFileRow)
+                .where(ArchiveFileRow.id.in_([row.id for row in some]))
+                .values(is_on_disk=False)
+                .execution_options(synchronize_session=False)
+            )
+            return some[-1].object_key if some else None
+
+    def _lives(self, session: Session, name: str) -> bool:
+        now = session.scalars(select(now_s(self._database, self._clock))).one()
+        row = session.get(NodeRow, name, with_for_update=True)
+        return row is not None and is_living(row, now)
 
     @repeated
     def set_draining(self, name: str, draining: bool) -> bool:
@@ -178,21 +238,6 @@ class NodeStore:
             if row is not None:
                 row.draining = draining
             return row is not None
-
-
-def _forget_files(session: Session, node: str) -> bool:
-    """Forget the files on disks of a node that will not return. Return False if there is none."""
-    of_node = ArchiveFileRow.node == node, ArchiveFileRow.is_on_disk
-    found = session.scalars(select(ArchiveFileRow.id).where(*of_node).limit(1)).first()
-    session.execute(
-        delete(ArchiveFileRow)
-        .where(*of_node, ArchiveFileRow.object_key.is_(None))
-        .execution_options(synchronize_session=False)
-    )
-    session.execute(
-        update(ArchiveFileRow).where(*of_node).values(is_on_disk=False).execution_options(synchronize_session=False)
-    )
-    return found is not None
 
 
 def _situation(session: Session, now: float) -> Situation:

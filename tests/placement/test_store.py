@@ -6,8 +6,10 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy
 from sqlalchemy import select
 
 from core.clock import SystemClock
@@ -201,20 +203,64 @@ def test_claims_at_the_same_time_give_each_camera_one_owner(database: Database, 
     assert set(owners(database).values()) <= {(name, 1) for name in "abcd"}
 
 
-def test_a_node_that_will_not_return_leaves_only_its_copies(database: Database, store: NodeStore) -> None:
-    def add(node: str, start_ms: int, object_key: str | None = None) -> None:
-        row = ArchiveFileRow(node=node, camera_id=1, channel=1, quality="main", start_ms=start_ms, end_ms=start_ms + 1)
-        row.size_bytes, row.volume, row.stretch_id, row.is_sealed, row.object_key = 1, "v", 1, True, object_key
-        with database.write() as session:
-            session.add(row)
+def add_file(database: Database, node: str, start_ms: int, object_key: str | None = None) -> None:
+    row = ArchiveFileRow(node=node, camera_id=1, channel=1, quality="main", start_ms=start_ms, end_ms=start_ms + 1)
+    row.size_bytes, row.volume, row.stretch_id, row.is_sealed, row.object_key = 1, "v", 1, True, object_key
+    with database.write() as session:
+        session.add(row)
 
-    add("stopped", 1)
-    add("stopped", 2, "copy")
-    add("a", 3)
+
+def files(database: Database) -> list[tuple[int, bool]]:
+    """Return the start of each row of a file, and whether it is on a disk."""
+    with database.read() as session:
+        rows = session.execute(select(ArchiveFileRow.start_ms, ArchiveFileRow.is_on_disk).order_by("start_ms"))
+        return [(start_ms, is_on_disk) for start_ms, is_on_disk in rows]
+
+
+def test_a_node_that_will_not_return_leaves_only_its_copies(database: Database, store: NodeStore) -> None:
+    add_file(database, "stopped", 1)
+    add_file(database, "stopped", 2, "copy")
+    add_file(database, "a", 3)
     store.join(A, "run", starts_s=0.0)
     assert store.forget("stopped")
     assert not store.forget("stopped")
     assert not store.forget("a")
-    with database.read() as session:
-        rows = session.execute(select(ArchiveFileRow.start_ms, ArchiveFileRow.is_on_disk).order_by("start_ms")).all()
-    assert [tuple(row) for row in rows] == [(2, False), (3, True)]
+    assert files(database) == [(2, False), (3, True)]
+
+
+def test_the_rows_of_a_forgotten_node_go_in_short_transactions(
+    database: Database, store: NodeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(10):
+        add_file(database, "a", number, f"copy{number}" if number % 2 else None)
+    changed: list[int] = []
+
+    def note(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(("DELETE FROM archive_files", "UPDATE archive_files")):
+            changed.append(cursor.rowcount)
+
+    monkeypatch.setattr("placement.store._MOST_OF_ONE_CALL", 2)
+    sqlalchemy.event.listen(store._database._engine, "after_cursor_execute", note)
+    assert store.forget("a")
+    assert len(changed) >= 6
+    assert max(changed) <= 2
+    assert files(database) == [(number, False) for number in range(10) if number % 2]
+
+
+def test_a_node_that_returns_while_it_is_forgotten_keeps_the_rest(
+    database: Database, store: NodeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(10):
+        add_file(database, "a", number)
+    monkeypatch.setattr("placement.store._MOST_OF_ONE_CALL", 2)
+    forget_files = store._forget_files
+
+    def forget_and_join(name: str) -> bool:
+        has_more = forget_files(name)
+        if len(files(database)) == 6:
+            store.join(A, "run", starts_s=0.0)
+        return has_more
+
+    monkeypatch.setattr(store, "_forget_files", forget_and_join)
+    assert store.forget("a")
+    assert len(files(database)) == 6

@@ -6,10 +6,12 @@ after a crash at any point the storage has no object that the database does not 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, Result, and_, delete, func, or_, select, update
+from sqlalchemy.orm import Session
 
 from archive.records import from_ms
 from core.archive import RecordedQuality, StreamKey
@@ -21,6 +23,14 @@ from tables import ArchiveFileRow, CameraRow, ObjectLeftoverRow
 _ROW = ArchiveFileRow
 _IS_WAITING = and_(_ROW.object_key.is_(None), _ROW.is_sealed, _ROW.is_on_disk)
 _HAS_COPY = _ROW.object_key.is_not(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """An object that no file has. `may_arrive`: its upload may still end, after the object was deleted."""
+
+    key: str
+    may_arrive: bool
 
 
 class CopyStore:
@@ -45,16 +55,34 @@ class CopyStore:
             session.add(ObjectLeftoverRow(object_key=key, node=self._node))
 
     def finish(self, file: StoredFile, key: str) -> bool:
-        """Note the copy of a file. Return False, and note nothing, if the file or the copy was deleted meanwhile."""
+        """Note the end of an upload: the copy of a file. May be called again.
+
+        Return False if the file or the copy was deleted meanwhile: the object is then a leftover.
+        """
         is_same = and_(_ROW.id == file.id, _IS_WAITING, _ROW.size_bytes == file.size_bytes)
         with self._database.write() as session:
             begun = session.get(ObjectLeftoverRow, key)
-            if begun is None or begun.is_deleting:
-                return False
-            if not _changed(session.execute(update(_ROW).where(is_same).values(object_key=key))):
-                return False
-            session.delete(begun)
-        return True
+            if begun is None and _is_named(session, key):
+                return True  # the answer to the first call was lost
+            has_copy = update(_ROW).where(is_same).values(object_key=key)
+            if begun is not None and not begun.is_deleting and _changed(session.execute(has_copy)):
+                session.delete(begun)
+                return True
+            self._leave(session, begun, key, may_arrive=False)
+        return False
+
+    def abandon(self, key: str) -> None:
+        """Note that an upload has failed. Its object may exist, or appear later."""
+        with self._database.write() as session:
+            begun = session.get(ObjectLeftoverRow, key)
+            if begun is not None or not _is_named(session, key):
+                self._leave(session, begun, key, may_arrive=True)
+
+    def _leave(self, session: Session, begun: ObjectLeftoverRow | None, key: str, *, may_arrive: bool) -> None:
+        """Note the object of an upload as a leftover, also if another node has forgotten it meanwhile."""
+        row = begun if begun is not None else ObjectLeftoverRow(object_key=key, node=self._node)
+        row.is_deleting, row.may_arrive = True, may_arrive
+        session.add(row)
 
     # ---- expiry ----------------------------------------------------------------------------------
 
@@ -87,26 +115,35 @@ class CopyStore:
             for file in files:
                 is_same = and_(_ROW.id == file.id, _ROW.object_key == file.object_key)
                 if _changed(session.execute(update(_ROW).where(is_same).values(object_key=None))):
-                    session.add(ObjectLeftoverRow(object_key=file.object_key, node=self._node, is_deleting=True))
+                    self._leave(session, None, str(file.object_key), may_arrive=False)
                     session.execute(delete(_ROW).where(_ROW.id == file.id, _ROW.is_on_disk.is_(False)))
 
-    def claim_leftovers(self, others: Collection[str], count: int, *, uploading: str) -> list[str]:
-        """Return the names of objects that no file has, except those of other living nodes: no upload may end with them
-        any more. `uploading`: the name of one that this process uploads now."""
+    def claim_leftovers(
+        self, others: Collection[str], count: int, *, uploading: Callable[[], str], after: str = ""
+    ) -> list[Leftover]:
+        """Return objects that no file has, by their names, except those of other living nodes: no upload may end with
+        them any more. `uploading` returns the name of the one that this process uploads now."""
         left = ObjectLeftoverRow
-        is_ours = and_(left.node.not_in(others), left.object_key != uploading)
+        is_ours = and_(left.node.not_in(others), left.object_key > after)
         with self._database.read() as session:
-            keys = list(session.scalars(select(left.object_key).where(is_ours).limit(count)))
-        if keys:
-            with self._database.write() as session:
-                session.execute(update(left).where(left.object_key.in_(keys)).values(is_deleting=True))
-                keys = list(session.scalars(select(left.object_key).where(left.object_key.in_(keys))))
-        return keys
-
-    def forget(self, keys: Collection[str]) -> None:
-        """Forget leftovers whose objects are deleted."""
+            keys = list(session.scalars(select(left.object_key).where(is_ours).order_by(left.object_key).limit(count)))
+        own = uploading()  # an upload that began after the statement is not in its answer
+        keys = [key for key in keys if key != own]
+        if not keys:
+            return []
+        of_keys = left.object_key.in_(keys)
         with self._database.write() as session:
-            session.execute(delete(ObjectLeftoverRow).where(ObjectLeftoverRow.object_key.in_(keys)))
+            session.execute(update(left).where(of_keys, left.is_deleting.is_(False)).values(is_deleting=True))
+            found = session.execute(select(left.object_key, left.may_arrive).where(of_keys).order_by(left.object_key))
+            return [Leftover(key, may_arrive) for key, may_arrive in found]
+
+    def forget(self, leftovers: Collection[Leftover]) -> None:
+        """Forget leftovers whose objects are deleted, except those whose upload has ended meanwhile."""
+        left = ObjectLeftoverRow
+        with self._database.write() as session:
+            for may_arrive in (False, True):
+                keys = [it.key for it in leftovers if it.may_arrive is may_arrive]
+                session.execute(delete(left).where(left.object_key.in_(keys), left.may_arrive.is_(may_arrive)))
 
     # ---- sums ------------------------------------------------------------------------------------
 
@@ -137,6 +174,11 @@ class CopyStore:
         wanted = select(_ROW).where(_HAS_COPY, condition).order_by(_ROW.start_ms, _ROW.id).limit(count)
         with self._database.read() as session:
             return [_file(row) for row in session.scalars(wanted)]
+
+
+def _is_named(session: Session, key: str) -> bool:
+    """True if the row of a file names this object."""
+    return session.scalar(select(_ROW.id).where(_ROW.object_key == key).limit(1)) is not None
 
 
 def _changed(result: Result[Any]) -> bool:

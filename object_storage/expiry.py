@@ -18,6 +18,7 @@ from archive_manager import ArchiveManager
 from core.archive import RecordingRule
 from core.placement import Placement
 from core.recording_storage import StoredFile
+from object_storage.copies import Leftover
 from object_storage.parts import StorageParts
 from object_storage.problems import ObjectStorageFailed
 from object_storage.uploader import Uploader
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 _EVERY_S = 120.0
 _UNKNOWN_S = 5.0
 _AFTER_FAILURE_S = 300.0
+_ARRIVES_S = 3600.0
+"""An upload that goes on at a node without the database has this long to end, or to be noted by its node."""
 _PAGE = 200
 _DAY_MS = 86_400_000
 _NO_RULE = RecordingRule()
@@ -50,6 +53,7 @@ class Expiry(BackgroundWork):
         self._uploader = uploader
         self._days = days
         self._doubt = ClockDoubt(parts.clock)
+        self._first_deleted_s: dict[str, float] = {}  # objects of uploads that may go on
         self._rules: Mapping[Channel, RecordingRule] = {}
 
     def work(self) -> float:
@@ -64,8 +68,7 @@ class Expiry(BackgroundWork):
             for files in self._too_old(others):
                 self._give_up_unkept(files)
         try:
-            while self._delete_leftovers(others) and not self._is_stopping.is_set():
-                pass
+            self._delete_leftovers(others)
         except ObjectStorageFailed as failure:
             self._health.note_failure(failure)
             return _AFTER_FAILURE_S
@@ -104,14 +107,32 @@ class Expiry(BackgroundWork):
             self._copies.give_up(files)
             log.debug("%d copies of recordings are deleted from the object storage", len(files))
 
-    def _delete_leftovers(self, others: Collection[str]) -> bool:
-        """Delete some objects of no file. Return True if there may be more."""
-        keys = self._copies.claim_leftovers(others, _PAGE, uploading=self._uploader.uploading)
-        if keys:
-            self._bucket.delete(keys)
+    def _delete_leftovers(self, others: Collection[str]) -> None:
+        """Delete the objects of no file."""
+        first_deleted, after = self._first_deleted_s, ""
+        self._first_deleted_s = {}
+        while not self._is_stopping.is_set():
+            uploading = partial(getattr, self._uploader, "uploading")
+            found = self._copies.claim_leftovers(others, _PAGE, uploading=uploading, after=after)
+            if not found:
+                break
+            self._delete(found, first_deleted)
+            after = found[-1].key
+
+    def _delete(self, leftovers: Sequence[Leftover], first_deleted: Mapping[str, float]) -> None:
+        """Delete objects, and forget those that cannot appear any more.
+
+        An upload may outlive the node that the others believe to be dead, so its object is deleted twice.
+        """
+        now_s = self._clock.monotonic_s()
+        since_s = {it.key: first_deleted.get(it.key, now_s) for it in leftovers if it.may_arrive}
+        self._first_deleted_s.update(since_s)
+        final = [it for it in leftovers if now_s - since_s.get(it.key, float("-inf")) >= _ARRIVES_S]
+        due = [it.key for it in leftovers if it in final or it.key not in first_deleted]
+        if due:
+            self._bucket.delete(due)
             self._health.note_success()
-            self._copies.forget(keys)
-        return len(keys) == _PAGE
+            self._copies.forget(final)
 
     def _other_nodes(self) -> Collection[str] | None:
         """Return the names of the other living nodes; None while this node does not know them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -43,6 +44,15 @@ class _Unreadable(Exception):
     """The file cannot be read from its disk, or is not as long as its row says."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    """An upload whose end the database does not know yet."""
+
+    file: StoredFile
+    key: str
+    is_whole: bool = False
+
+
 def object_key_of(file: StoredFile) -> str:
     """Return a new name for the copy of a file: camera, channel, beginning in UTC, and the epoch of its lease.
 
@@ -68,6 +78,7 @@ class Uploader(BackgroundWork):
         self._backoff = Backoff(first_s=_FIRST_WAIT_S, longest_s=_LONGEST_WAIT_S, healthy_after_s=_LONGEST_WAIT_S)
         self._put_off: dict[int, float] = {}  # ids of rows, and when to try them again
         self._uploading = ""
+        self._unnoted: _Upload | None = None
 
     @property
     def uploading(self) -> str:
@@ -76,6 +87,7 @@ class Uploader(BackgroundWork):
 
     def work(self) -> float:
         """Upload the next file. Return the seconds to wait before the one after it."""
+        self._note_end()
         file = self._next()
         if file is None:
             return _IDLE_S
@@ -108,28 +120,43 @@ class Uploader(BackgroundWork):
         return next((file for file in waiting if file.id not in self._put_off), None)
 
     def _upload(self, file: StoredFile) -> None:
-        key = object_key_of(file)
         source = self._open(file)
         try:
             if source.size() != file.size_bytes:
                 raise _Unreadable("it is not as long as the index says")
-            self._uploading = key
+            self._uploading = key = object_key_of(file)
             self._copies.begin(key)
+            self._unnoted = _Upload(file, key)
             self._bucket.put(key, self._parts(source, file.size_bytes))
-            self._finish(file, key)
+            self._unnoted = _Upload(file, key, is_whole=self._is_whole(file, key))
         finally:
             self._uploading = ""
             source.close()
+        self._note_end()
 
-    def _finish(self, file: StoredFile, key: str) -> None:
+    def _is_whole(self, file: StoredFile, key: str) -> bool:
+        """Return True. Raise ObjectStorageFailed if the storage has another number of bytes."""
         stored_bytes = self._bucket.size(key)
         if stored_bytes != file.size_bytes:
             raise ObjectStorageFailed(
                 StorageState.FAILED, f"The object storage has {stored_bytes or 0} bytes of {file.size_bytes}."
             )
         self._health.note_copy()
-        if not self._copies.finish(file, key):
+        return True
+
+    def _note_end(self) -> None:
+        """Note the end of the last upload, if that is still to be done. Raise Unavailable; the next call does it then.
+
+        Another node may have forgotten the upload while this one was cut off.
+        """
+        ended = self._unnoted
+        if ended is None:
+            return
+        if not ended.is_whole:
+            self._copies.abandon(ended.key)
+        elif not self._copies.finish(ended.file, ended.key):
             log.debug("a recording was deleted while it was uploaded; its copy follows")
+        self._unnoted = None
 
     def _open(self, file: StoredFile) -> DiskBytes:
         """Raise _Unreadable if the disk is not there."""

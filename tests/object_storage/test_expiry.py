@@ -14,6 +14,7 @@ from core.archive import RecordingMode, RecordingRule
 from core.login_gate import LoginGate
 from core.placement import Node, NodeView, Placement
 from media.rtsp.gateway import RtspGateway
+from object_storage.copies import CopyStore
 from object_storage.expiry import Expiry
 from placement.alone import Alone
 from tables import ArchiveFileRow, CameraRow
@@ -51,7 +52,10 @@ class Copied(NodeWithFiles):
         self.archive = ArchiveManager(self.database, plain, self.clock, gateway, KnownCameras(1), HandEvents())
 
     def expire(self, *, days: float = 0.0, placement: Placement | None = None) -> None:
-        Expiry(self.parts, self.archive, placement or Alone(), self.uploader, days=days).work()
+        self.expiry(days=days, placement=placement).work()
+
+    def expiry(self, *, days: float = 0.0, placement: Placement | None = None) -> Expiry:
+        return Expiry(self.parts, self.archive, placement or Alone(), self.uploader, days=days)
 
     def copy(self, *, minutes_ago: float, is_on_disk: bool = True, **columns: object) -> int:
         """Record and upload a file; then delete it from the disk, unless `is_on_disk`."""
@@ -170,6 +174,19 @@ def test_objects_of_interrupted_uploads_are_deleted(node: Copied, s3_server: S3S
     node.copies.begin("1/1-main/2026-11-24/110000_000-e7-aaaaaaaa.mp4")
     node.bucket.put("1/1-main/2026-11-24/110000_000-e7-aaaaaaaa.mp4", iter([b"whole, but not noted"]))
     node.expire()
+    assert s3_server.keys(bucket_name) == []
+
+
+def test_an_object_that_arrives_after_it_was_deleted_is_deleted_again(
+    node: Copied, s3_server: S3Server, bucket_name: str
+) -> None:
+    """A node that seemed to be dead has ended its upload, and has then died."""
+    expiry = node.expiry(placement=Nodes("", **{"": True, "south": False}))
+    CopyStore(node.database, "south").begin("1/late.mp4")
+    expiry.work()
+    node.bucket.put("1/late.mp4", iter([b"late"]))
+    node.clock.move(hours=2)
+    expiry.work()
     assert stored(node, s3_server, bucket_name) == []
 
 
@@ -177,7 +194,7 @@ def test_an_upload_that_ends_after_its_object_was_deleted_notes_no_copy(node: Co
     row_id = node.record()
     (file,) = node.copies.waiting(1)
     node.copies.begin("1/a.mp4")
-    assert node.copies.claim_leftovers([], 10, uploading="") == ["1/a.mp4"]
+    assert [it.key for it in node.copies.claim_leftovers([], 10, uploading=str)] == ["1/a.mp4"]
     assert not node.copies.finish(file, "1/a.mp4")
     assert node.key_of(row_id) is None
 

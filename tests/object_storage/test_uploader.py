@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from core.errors import Unavailable
+from core.recording_storage import StoredFile
 from object_storage.bucket import PART_BYTES
+from object_storage.copies import CopyStore
 from object_storage.problems import StorageState
+from object_storage.uploader import Uploader
 from tests.object_storage.node_with_files import NodeWithFiles
 from tests.patience import until
 from tests.s3_server import S3Server
@@ -85,6 +90,39 @@ def test_a_file_that_was_deleted_during_its_upload_leaves_no_copy(node: NodeWith
         session.delete(row)
     assert not node.copies.finish(file, "1/late.mp4")
     assert node.leftovers() == ["1/late.mp4"]  # the expiry deletes it
+
+
+class LosingStore(CopyStore):
+    """A database that is lost when an upload ends."""
+
+    is_lost = True
+
+    def finish(self, file: StoredFile, key: str) -> bool:
+        if self.is_lost:
+            raise Unavailable("The database does not answer.")
+        return super().finish(file, key)
+
+
+def test_an_upload_that_ends_without_the_database_is_noted_later(node: NodeWithFiles) -> None:
+    row_id = node.record()
+    store = LosingStore(node.database, "")
+    uploader = Uploader(replace(node.parts, copies=store), node.volumes, node.settings)
+    with pytest.raises(Unavailable):
+        uploader.work()
+    store.is_lost = False
+    assert uploader.work() > 0.0
+    assert node.key_of(row_id) is not None
+    assert node.leftovers() == []
+
+
+def test_a_failed_upload_is_a_leftover_though_others_have_forgotten_it(node: NodeWithFiles) -> None:
+    node.record()
+    node.restart(object_storage_endpoint="http://127.0.0.1:9")
+    node.uploader.work()
+    other = CopyStore(node.database, "south")
+    other.forget(other.claim_leftovers([], 5, uploading=str))
+    node.uploader.work()
+    assert len(node.leftovers()) == 2  # this one, and that of the second try
 
 
 def test_a_file_on_a_disk_that_is_away_does_not_stop_the_others(node: NodeWithFiles) -> None:

@@ -43,8 +43,10 @@ class NodeSilent(Unavailable):
 
     code = "node_away"
 
-    def __init__(self, node: Node, reason: str) -> None:
+    def __init__(self, node: Node, reason: str, *, has_answered: bool = False) -> None:
+        """`has_answered`: the node lives, and its answer is only too slow, too long or too short."""
         super().__init__(f"The server {node.name} does not answer: {reason}.")
+        self.has_answered = has_answered
 
 
 class NodeRefuses(Unavailable):
@@ -75,16 +77,18 @@ class NodeLink:
         """
         ends_s = self._clock.monotonic_s() + timeout_s
         host, _, port = node.address.rpartition(":")
+        has_answered = False
         try:
             with closing(HTTPConnection(host.strip("[]"), int(port))) as connection:
                 connection.sock = _connected(connection.host, connection.port, partial(self._left_s, ends_s))
                 connection.request("GET", path, headers={SIGNATURE: self.sign(node, path), "Connection": "close"})
                 with closing(connection.getresponse()) as answer:
+                    has_answered = True
                     if answer.status != 200:
                         raise NodeRefuses(node, answer.status)
                     return _body(answer, node, most_bytes)
         except (OSError, HTTPException, ValueError) as error:
-            raise NodeSilent(node, type(error).__name__) from error
+            raise NodeSilent(node, type(error).__name__, has_answered=has_answered) from error
 
     def _left_s(self, ends_s: float) -> float:
         """Return the seconds until a time. Raise TimeoutError after it."""
@@ -149,9 +153,9 @@ def _body(answer: HTTPResponse, node: Node, most_bytes: int) -> bytes:
     while chunk := answer.read1(_CHUNK_BYTES):
         body += chunk
         if len(body) > most_bytes:
-            raise NodeSilent(node, "its answer is too long")
+            raise NodeSilent(node, "its answer is too long", has_answered=True)
     if answer.length:
-        raise NodeSilent(node, "its answer ends too early")
+        raise NodeSilent(node, "its answer ends too early", has_answered=True)
     return bytes(body)
 
 

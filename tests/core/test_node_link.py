@@ -118,11 +118,12 @@ def test_an_answer_that_drips_is_given_up_at_the_limit(beginning: bytes) -> None
         thread = threading.Thread(target=drip)
         thread.start()
         node = Node("there", f"127.0.0.1:{server.getsockname()[1]}", "p2")
-        with pytest.raises(NodeSilent):
+        with pytest.raises(NodeSilent) as silent:
             link_of().read(node, "/x", timeout_s=0.2)
         is_over.set()
         thread.join()
         assert len(sent) < 300
+        assert silent.value.has_answered is beginning.endswith(b"\r\n\r\n")
 
 
 def test_an_answer_beyond_the_limit_or_cut_short_is_no_answer(peer: Peer) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, event
 
 from core.settings import Settings
 from object_storage.copies import CopyStore, Leftover
@@ -112,3 +113,25 @@ def test_the_end_of_an_upload_may_be_noted_again(node: NodeWithFiles) -> None:
     assert node.copies.finish(file, "1/a.mp4")
     node.copies.abandon("1/a.mp4")
     assert (node.key_of(row_id), node.leftovers()) == ("1/a.mp4", [])
+
+
+@pytest.mark.sqlite
+def test_the_expiry_never_reads_the_table_of_all_files(node: NodeWithFiles) -> None:
+    """It has a million rows, and each node looks every two minutes."""
+    node.record(minutes_ago=5, object_key="1/a.mp4", is_on_disk=False)
+    plans: list[str] = []
+    engine = node.database._engine
+    assert engine is not None
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def note(connection: Connection, _: object, statement: str, parameters: object, *__: object) -> None:
+        if "FROM archive_files" in statement and not statement.startswith("EXPLAIN"):
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
+            plans.append("; ".join(str(row[-1]) for row in rows))
+
+    assert node.copies.channels() == [(1, 1)]
+    assert len(node.copies.of_removed_cameras(5)) == 1
+    assert len(node.copies.of_channel(1, 1, 10**15, 5)) == 1
+    assert len(node.copies.without_disk((1, 1), 10**15, [], 5)) == 1
+    assert len(plans) > 5
+    assert [plan for plan in plans if "SCAN" in plan] == []

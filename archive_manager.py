@@ -118,7 +118,7 @@ class ArchiveManager:
         self._of_nodes = FilesOfNodes(self._local_files, shared, self._storages, self._clock)
         self._files = self._of_nodes
         self._publisher = FilePublisher(self.index, shared, self._clock)
-        self.served_files = ServedFiles(self.index, self._local_files, shared)
+        self.served_files = ServedFiles(self.index, self._local_files, shared, self.open_files, self._clock)
 
     def use_object_storage(self, objects: RecordingStorage) -> None:
         """Read files that no living node has from an object storage. Call it before start()."""

@@ -30,14 +30,14 @@ class DiskCalls:
             running = self._running.get(volume)
             if running is not None and running.is_alive():
                 raise DiskHangs
-            # A daemon: a thread that hangs in the disk's driver must not keep the app from ending.
-            thread = threading.Thread(target=outcome.run, name=f"disk-{volume.name}", daemon=True)
-            self._running[volume] = thread
-            thread.start()
-        thread.join(self._timeout_s)
-        if thread.is_alive():
-            raise DiskHangs
-        return outcome.get()
+            thread = self._running[volume] = outcome.start(f"disk-{volume.name}")
+        return outcome.wait(thread, self._timeout_s)
+
+
+def in_time(call: Callable[[], T], timeout_s: float) -> T:
+    """Return the result of a call that runs in a thread of its own. Raise DiskHangs, or the error of the call."""
+    outcome: _Outcome[T] = _Outcome(call)
+    return outcome.wait(outcome.start("disk-read"), timeout_s)
 
 
 class _Outcome(Generic[T]):
@@ -48,13 +48,22 @@ class _Outcome(Generic[T]):
         self._values: list[T] = []
         self._error: BaseException | None = None
 
-    def run(self) -> None:
-        try:
-            self._values.append(self._call())
-        except BaseException as error:  # noqa: BLE001 # get() raises it in the other thread
-            self._error = error
+    def start(self, name: str) -> threading.Thread:
+        """Start the call in a daemon: a thread that hangs in the disk's driver must not keep the app from ending."""
+        thread = threading.Thread(target=self._run, name=name, daemon=True)
+        thread.start()
+        return thread
 
-    def get(self) -> T:
+    def wait(self, thread: threading.Thread, timeout_s: float) -> T:
+        thread.join(timeout_s)
+        if thread.is_alive():
+            raise DiskHangs
         if self._error is not None:
             raise self._error
         return self._values[0]
+
+    def _run(self) -> None:
+        try:
+            self._values.append(self._call())
+        except BaseException as error:  # noqa: BLE001 # wait() raises it in the other thread
+            self._error = error

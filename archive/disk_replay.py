@@ -186,6 +186,9 @@ class DiskReplayConnection(ReplayConnection):
                 log.warning("a fragment of an archive file is left out: %s", error)
                 needs_key = True
                 continue
+            except FileNotFoundError:
+                self._reader.leave_deleted()
+                continue
             if stored.is_after_gap or needs_key:
                 units = _marked(units)
             needs_key = False
@@ -203,20 +206,28 @@ class DiskReplayConnection(ReplayConnection):
             begins_ms = stored.fragment.start_utc_ms
             if last_ms is not None and begins_ms <= last_ms:
                 continue
-            last_ms = begins_ms
             try:
-                yield stored.description, (stored.key_frame(),)
+                frame = stored.key_frame()
+            except FileNotFoundError:
+                self._reader.leave_deleted()
+                continue
             except ArchiveFileError as error:
                 log.warning("a key frame of an archive file is left out: %s", error)
+            else:
+                yield stored.description, (frame,)
+            last_ms = begins_ms
 
     def _all_keys(self, start_ms: int) -> Iterator[StoredFragment]:
         found = self._reader.fragments_from(start_ms, crosses_gaps=True)
         return (stored for stored in found if stored.fragment.is_key)
 
     def _grid(self, start_ms: int, step_ms: int) -> Iterator[StoredFragment]:
-        time_ms = start_ms
+        time_ms, is_again = start_ms, False
         while (stored := self._reader.key_fragment_at(time_ms)) is not None:
             yield stored
+            is_again = self._reader.has_left and not is_again
+            if is_again:
+                continue
             if stored.fragment.end_utc_ms < time_ms - _BEHIND_MS:
                 return  # the newest key frame of a file that is being written
             # Nothing is recorded between the time and a later key frame.

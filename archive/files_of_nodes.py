@@ -8,14 +8,16 @@ epoch counts then, and nothing is played twice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
+from typing import TypeVar
 
+from archive.footage_elsewhere import footage_elsewhere
 from archive.readable import OpenedFile, ReadableFile, ReadableFiles
 from archive.records import FileKey, from_ms, to_ms
-from archive.shared_files import SharedFiles
+from archive.shared_files import SharedFiles, StoredStretch
 from archive.storages import Storages, StoredBytes
 from core.archive import ArchivedStream, ArchiveStretch, FootageElsewhere, GapReason, Origin, StreamKey
 from core.clock import Clock
@@ -25,9 +27,10 @@ from media.archive.file_reader import ArchiveFile, ArchiveFileError
 
 log = logging.getLogger(__name__)
 
-_JOINED_MS = 1000  # files of one stretch touch, but for rounding
 _EXTENTS_S = 2.0
+_LOST_S = 2.0  # a database that does not answer is asked again after this time
 _NEWEST = 2**31  # the epoch of own files that have no row yet
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class FilesOfNodes(ReadableFiles):
         self._storages = storages
         self._clock = clock
         self._extents: dict[int, tuple[float, list[ArchivedStream]]] = {}
+        self._lost_until_s = float("-inf")
 
     # ---- what other places have ------------------------------------------------------------------
 
@@ -58,7 +62,7 @@ class FilesOfNodes(ReadableFiles):
         if kept is not None and now_s - kept[0] < _EXTENTS_S:
             return kept[1]
         try:
-            found = self._shared.extents(camera_id)
+            found = self._ask(lambda: self._shared.extents(camera_id))
         except Unavailable:
             if kept is None:
                 raise
@@ -69,51 +73,47 @@ class FilesOfNodes(ReadableFiles):
     def stretches(self, streams: Iterable[StreamKey], start: datetime, end: datetime) -> list[ArchiveStretch]:
         """Return what other places have of these streams in [start, end) and can be read now."""
         places = self._storages.places()
-        files = [it for it in self._elsewhere(streams, start, end) if places.has(it)]
-        return [_stretch(it) for it in _joined(files)]
+        return [_stretch(it) for it in self._stretches_elsewhere(streams, start, end) if places.has(it)]
 
     def footage_elsewhere(
         self, camera_id: int, channel: int, start: datetime, end: datetime, own: Sequence[ArchiveStretch]
     ) -> list[FootageElsewhere]:
-        """Return the time of a channel that only other nodes have. `own`: the stretches of this node's index.
-
-        Footage in the object storage is not elsewhere.
-        """
+        """Return the time of a channel that only other nodes have. `own`: the stretches of this node's index."""
         streams = [it.stream for it in self.extents(camera_id) if it.stream.channel == channel]
         if not streams:
             return []
-        places = self._storages.places()
-        files = _joined(self._elsewhere(streams, start, end))
-        here = [(it.stream.quality, it.start, it.end) for it in own]
-        of_nodes = [it for it in files if places.has_node_of(it)]
-        in_objects = [it for it in files if places.has(it) and not places.has_node_of(it)]
-        away = [it for it in files if not places.has(it) and it.node != self._shared.node]
-        here += [(it.stream.quality, from_ms(it.start_ms), from_ms(it.end_ms)) for it in in_objects]
-        found: list[FootageElsewhere] = []
-        for is_away, those in ((False, of_nodes), (True, away)):
-            for file in sorted(those, key=lambda it: (-it.epoch, it.start_ms)):
-                quality = file.stream.quality
-                parts = _outside(
-                    (max(start, from_ms(file.start_ms)), min(end, from_ms(file.end_ms))),
-                    [(begin, until) for of, begin, until in here if is_away or of is quality],
-                )
-                found += [FootageElsewhere(quality, *part, file.node, is_away) for part in parts]
-                here += [(quality, *part) for part in parts]
-        return sorted(found, key=attrgetter("start"))
+        others = self._stretches_elsewhere(streams, start, end)
+        return footage_elsewhere((start, end), own, others, self._storages.places(), self._shared.node)
 
-    def _elsewhere(self, streams: Iterable[StreamKey], start: datetime, end: datetime) -> list[StoredFile]:
+    def _stretches_elsewhere(self, streams: Iterable[StreamKey], start: datetime, end: datetime) -> list[StoredStretch]:
         with_files = [stream for stream in streams if self._has_elsewhere(stream)]
-        found = self._shared.files(with_files, start, end) if with_files else []
-        return [it for it in found if it.node != self._shared.node or not it.is_on_disk]
+        return self._ask(lambda: self._shared.stretches_elsewhere(with_files, start, end)) if with_files else []
 
     def _has_elsewhere(self, stream: StreamKey) -> bool:
         return any(it.stream == stream for it in self.extents(stream.camera_id))
 
-    # ---- for readers -----------------------------------------------------------------------------
+    def _ask(self, read: Callable[[], _T]) -> _T:
+        """Return what a read of the shared table returns. Raise Unavailable, also for two seconds after a failure."""
+        if self._clock.monotonic_s() < self._lost_until_s:
+            raise Unavailable("The database with the recordings of all servers did not answer.")
+        try:
+            return read()
+        except Unavailable as error:
+            log.info("only own recordings can be read for a while (%s)", error.code)
+            self._lost_until_s = self._clock.monotonic_s() + _LOST_S
+            raise
+
+    # ---- for readers: own files can be read without the database -----------------------------------
 
     def files_of(self, stream: StreamKey, start: datetime, end: datetime) -> Sequence[ReadableFile]:
-        if not self._has_elsewhere(stream):
-            return self._local.files_of(stream, start, end)
+        try:
+            if self._has_elsewhere(stream):
+                return self._files_of_all(stream, start, end)
+        except Unavailable:
+            log.debug("only own recordings can be read")
+        return self._local.files_of(stream, start, end)
+
+    def _files_of_all(self, stream: StreamKey, start: datetime, end: datetime) -> list[ReadableFile]:
         found = self._ranked(stream, start, end)
         last = max((from_ms(it.file.end_ms) for it in found), default=end)
         if last > end:  # a later owner may go on before these files end
@@ -124,7 +124,7 @@ class FilesOfNodes(ReadableFiles):
     def _ranked(self, stream: StreamKey, start: datetime, end: datetime) -> list[_Ranked]:
         """Return the files of all places in [start, end), with their epochs."""
         places, here = self._storages.places(), self._shared.node
-        rows = self._shared.files([stream], start, end)
+        rows = self._ask(lambda: self._shared.files([stream], start, end))
         others = [it for it in rows if (it.node != here or not it.is_on_disk) and places.has(it)]
         epochs = {(it.start_ms, it.suffix): it.epoch for it in rows if it.node == here}
         own = [_Ranked(_epoch_of(it, epochs), it) for it in self._local.files_of(stream, start, end)]
@@ -132,22 +132,32 @@ class FilesOfNodes(ReadableFiles):
 
     def next_file(self, stream: StreamKey, start_ms: int) -> ReadableFile | None:
         own = self._local.next_file(stream, start_ms)
-        if not self._has_elsewhere(stream):
+        try:
+            other = self._next_elsewhere(stream, start_ms)
+        except Unavailable:
             return own
-        other = self._shared.next_elsewhere(stream, start_ms, self._storages.places())
         found = [*([own] if own is not None else []), *([_readable(other)] if other is not None else [])]
         return min(found, key=attrgetter("start_ms"), default=None)
+
+    def _next_elsewhere(self, stream: StreamKey, start_ms: int) -> StoredFile | None:
+        if not self._has_elsewhere(stream):
+            return None
+        return self._ask(lambda: self._shared.next_elsewhere(stream, start_ms, self._storages.places()))
 
     def open(self, stream: StreamKey, file: ReadableFile) -> OpenedFile | None:
         if isinstance(file.key, StoredFile):
             return self._open_stored(file.key)
         try:
-            return self._local.open(stream, file)
+            opened = self._local.open(stream, file)
         except ArchiveUnreadable:
             copy = self._copy_of(stream, file.key)
             if copy is None:
                 raise
-            return self._open_stored(copy)
+        else:
+            copy = self._copy_of(stream, file.key) if opened is None else None
+            if copy is None:
+                return opened
+        return self._open_stored(copy)
 
     def _open_stored(self, file: StoredFile) -> OpenedFile | None:
         try:
@@ -159,11 +169,18 @@ class FilesOfNodes(ReadableFiles):
             return None
 
     def _copy_of(self, stream: StreamKey, key: Hashable) -> StoredFile | None:
-        """Return the copy in the object storage of a file of this node, whose own disk cannot be read."""
+        """Return the copy in the object storage of a file of this node that its own disk does not give.
+
+        None without one, or if the database with the names of copies does not answer.
+        """
         assert isinstance(key, FileKey)  # noqa: S101 - of the local index
         if not self._storages.places().has_objects:
             return None
-        rows = self._shared.files([stream], from_ms(key.start_ms), from_ms(key.start_ms + 1))
+        begin, end = from_ms(key.start_ms), from_ms(key.start_ms + 1)
+        try:
+            rows = self._ask(lambda: self._shared.files([stream], begin, end))
+        except Unavailable:
+            return None
         of_key = (
             it for it in rows if (it.node, it.start_ms, it.suffix) == (self._shared.node, key.start_ms, key.suffix)
         )
@@ -172,7 +189,7 @@ class FilesOfNodes(ReadableFiles):
 
     def refuse_missing(self, stream: StreamKey, start_ms: int, end_ms: int) -> None:
         places = self._storages.places()
-        for file in self._elsewhere([stream], from_ms(start_ms), from_ms(end_ms)):
+        for file in self._stretches_elsewhere([stream], from_ms(start_ms), from_ms(end_ms)):
             if not places.has(file) and file.node != self._shared.node:
                 raise ArchiveUnreadable(f"Only the server {file.node} has this recording, and it does not answer.")
 
@@ -206,42 +223,19 @@ def _by_epoch(ranked: Sequence[_Ranked]) -> list[ReadableFile]:
         later = [it.file for it in ranked if it.epoch > one.epoch]
         if any(it.start_ms <= file.start_ms and file.end_ms <= it.end_ms for it in later):
             continue
-        follow = [it.start_ms for it in later if file.start_ms < it.start_ms < file.end_ms <= it.end_ms]
+        follow = [
+            it.start_ms for it in later if file.start_ms < it.start_ms < file.latest_end_ms and _goes_on(it, file)
+        ]
         found.append(replace(file, until_ms=min(follow)) if follow else file)
     return sorted(found, key=attrgetter("start_ms"))
 
 
-def _joined(files: Iterable[StoredFile]) -> list[StoredFile]:
-    """Return files with those of one stretch in one place joined to one."""
-    found: list[StoredFile] = []
-    last: dict[tuple[str, StreamKey, int, bool, bool], int] = {}
-    for file in files:
-        key = (file.node, file.stream, file.stretch_id, file.is_on_disk, file.object_key is not None)
-        place = last.get(key)
-        if place is not None and file.start_ms - found[place].end_ms <= _JOINED_MS:
-            found[place] = replace(found[place], end_ms=max(file.end_ms, found[place].end_ms))
-        else:
-            last[key] = len(found)
-            found.append(file)
-    return found
+def _goes_on(later: ReadableFile, file: ReadableFile) -> bool:
+    """True if a file of a later owner may have all the rest of a file."""
+    return file.end_ms <= later.latest_end_ms
 
 
-def _stretch(file: StoredFile) -> ArchiveStretch:
+def _stretch(file: StoredStretch) -> ArchiveStretch:
     return ArchiveStretch(
         file.stream, from_ms(file.start_ms), from_ms(file.end_ms), Origin.SERVER, end_reason=GapReason.UNKNOWN
     )
-
-
-def _outside(
-    part: tuple[datetime, datetime], taken: Sequence[tuple[datetime, datetime]]
-) -> list[tuple[datetime, datetime]]:
-    """Return the parts of a stretch that no other one has."""
-    left = [part] if part[0] < part[1] else []
-    for begin, end in taken:
-        left = [
-            piece
-            for start, until in left
-            for piece in ((start, min(until, begin)), (max(start, end), until))
-            if piece[0] < piece[1]
-        ]
-    return left

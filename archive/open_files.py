@@ -21,6 +21,7 @@ class OpenFiles:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._readers: Counter[Path] = Counter()
+        self._read_until_s: dict[Path, float] = {}  # by other nodes, which do not tell when they close a file
 
     def opened(self, path: Path) -> None:
         """A reader has opened this file. Each call needs one closed()."""
@@ -34,10 +35,18 @@ class OpenFiles:
             if self._readers[path] <= 0:
                 del self._readers[path]
 
-    def is_open(self, path: Path) -> bool:
-        """True if a reader has this file open."""
+    def note_read(self, path: Path, now_s: float) -> None:
+        """Another node reads this file. It counts as open for 60 s, by the monotonic clock."""
         with self._lock:
-            return path in self._readers
+            self._read_until_s.pop(path, None)
+            self._read_until_s[path] = now_s + SPARED_S
+            for old in [it for it, until_s in self._read_until_s.items() if until_s <= now_s]:
+                del self._read_until_s[old]
+
+    def is_open(self, path: Path, now_s: float) -> bool:
+        """True if a reader has this file open at this time of the monotonic clock."""
+        with self._lock:
+            return path in self._readers or now_s < self._read_until_s.get(path, now_s)
 
     @contextmanager
     def reading(self, path: Path) -> Iterator[None]:
@@ -76,4 +85,6 @@ class SparedFiles:
 
     def _is_open(self, key: FileKey) -> bool:
         volume = self._volumes.by_id(key.volume_id)
-        return volume is not None and self._open_files.is_open(volume.folder / key.path)
+        if volume is None:
+            return False
+        return self._open_files.is_open(volume.folder / key.path, self._clock.monotonic_s())

@@ -12,6 +12,9 @@ from media.archive.fragment_index import Fragment
 from media.codecs.access_unit import AccessUnit
 from media.units import UnitDescription
 
+UNFLUSHED_MS = 120_000
+"""A file that is being written may be longer by a flush (ARCHIVE_FLUSH_S) than its row says."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReadableFile:
@@ -27,6 +30,16 @@ class ReadableFile:
     stretch: Hashable
     is_open: bool = False
     until_ms: int | None = None
+
+    @property
+    def latest_end_ms(self) -> int:
+        """The latest end that the file may have at this moment."""
+        return self.end_ms + UNFLUSHED_MS if self.is_open else self.end_ms
+
+    @property
+    def counts_until_ms(self) -> int:
+        """The end of the time for which the file counts, as far as its row says."""
+        return self.end_ms if self.until_ms is None else min(self.end_ms, self.until_ms)
 
 
 class OpenedFile(Protocol):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from archive.records import from_ms, to_ms
@@ -18,6 +18,8 @@ from tables import ArchiveFileRow as Row
 from tables import CameraRow
 
 LONGEST_FILE_MS = 2 * 3600 * 1000  # as in archive/index.py
+JOINED_MS = 1000
+"""Files of one stretch touch, but for rounding."""
 _MOST_OF_ONE_CALL = 200  # rows of a transaction; others write in between
 _FILES = select(*Row.__table__.columns)  # rows, not objects: a month of a channel has thousands
 Name = tuple[str, int, int]
@@ -43,17 +45,30 @@ class WrittenFile:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredStretch:
+    """Files of one stretch in one place that touch. Times are milliseconds since 1970, UTC; see StoredFile."""
+
+    node: str
+    stream: StreamKey
+    start_ms: int
+    end_ms: int
+    epoch: int
+    is_on_disk: bool
+    has_object: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ReachablePlaces:
     """The places that can be read now: names of living nodes, and the object storage."""
 
     nodes: frozenset[str]
     has_objects: bool = False
 
-    def has(self, file: StoredFile) -> bool:
+    def has(self, file: StoredFile | StoredStretch) -> bool:
         """True if one of these places has the file."""
-        return self.has_node_of(file) or (self.has_objects and file.object_key is not None)
+        return self.has_node_of(file) or (self.has_objects and file.has_object)
 
-    def has_node_of(self, file: StoredFile) -> bool:
+    def has_node_of(self, file: StoredFile | StoredStretch) -> bool:
         """True if the node that has the file on its disk can be read."""
         return file.is_on_disk and file.node in self.nodes
 
@@ -88,6 +103,32 @@ class SharedFiles:
                     ).order_by(Row.start_ms, Row.suffix)
                 )
                 found += map(_stored, rows)
+        return sorted(found, key=lambda it: it.start_ms)
+
+    def stretches_elsewhere(self, streams: Iterable[StreamKey], start: datetime, end: datetime) -> list[StoredStretch]:
+        """Return the files that overlap [start, end) and are not on a disk of this node, those that touch as one.
+
+        The database joins them: a year of a channel has 100,000 files.
+        """
+        start_ms, end_ms = to_ms(start), to_ms(end)
+        found: list[StoredStretch] = []
+        with self._database.read() as session:
+            for stream in streams:
+                rows = session.execute(
+                    _joined(
+                        and_(
+                            _is_of(stream),
+                            Row.start_ms < end_ms,
+                            Row.start_ms > start_ms - LONGEST_FILE_MS,
+                            Row.end_ms > start_ms,
+                            self._is_elsewhere(),
+                        )
+                    )
+                )
+                found += [
+                    StoredStretch(node, stream, begin, until, epoch, bool(is_on_disk), bool(has_object))
+                    for node, epoch, is_on_disk, has_object, begin, until in rows
+                ]
         return sorted(found, key=lambda it: it.start_ms)
 
     def next_elsewhere(self, stream: StreamKey, start_ms: int, places: ReachablePlaces) -> StoredFile | None:
@@ -215,6 +256,23 @@ class SharedFiles:
 
 def _is_of(stream: StreamKey) -> ColumnElement[bool]:
     return and_(Row.camera_id == stream.camera_id, Row.channel == stream.channel, Row.quality == stream.quality.value)
+
+
+def _joined(condition: ColumnElement[bool]) -> Select[Any]:
+    """Return the query for stretches of files: node, epoch, is_on_disk, has_object, beginning and end of each."""
+    has_object = Row.object_key.is_not(None)
+    of_stretch = (Row.node, Row.stretch_id, Row.epoch, Row.is_on_disk, has_object)
+    before_ms = func.max(Row.end_ms).over(partition_by=of_stretch, order_by=(Row.start_ms, Row.suffix), rows=(None, -1))
+    begins = case((Row.start_ms - before_ms <= JOINED_MS, 0), else_=1)
+    named = [Row.node, Row.stretch_id, Row.epoch, Row.is_on_disk, has_object.label("has_object")]
+    files = select(*named, Row.start_ms, Row.suffix, Row.end_ms, begins.label("begins")).where(condition).subquery().c
+    keys = (files.node, files.stretch_id, files.epoch, files.is_on_disk, files.has_object)
+    number = func.sum(files.begins).over(partition_by=keys, order_by=(files.start_ms, files.suffix))
+    parts = select(*keys, files.start_ms, files.end_ms, number.label("number")).subquery().c
+    shown = (parts.node, parts.epoch, parts.is_on_disk, parts.has_object)
+    return select(*shown, func.min(parts.start_ms), func.max(parts.end_ms)).group_by(
+        *shown, parts.stretch_id, parts.number
+    )
 
 
 def _is_in(places: ReachablePlaces) -> ColumnElement[bool]:

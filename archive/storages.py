@@ -20,6 +20,8 @@ MOST_OF_ONE_READ = 4_000_000
 READ_PATH = "/api/internal/archive-files"
 _READ_S = 3.0
 _BUSY = 503  # the status of a node with too many requests at this moment, or with a disk that fails
+_QUICK_S = 1.0  # a refusal that takes longer comes from a disk that sleeps, and may turn at the next try
+_WAKES_S = 12.0
 _MOST_TRIES = 3
 _TRY_AGAIN_S = 0.25
 _AVOIDED_S = 10.0
@@ -47,7 +49,8 @@ class _Busy(Exception):
 class NodeStorage(RecordingStorage):
     """The disks of other nodes, which read them for this one.
 
-    A node that does not answer is left alone for ten seconds. Its lease ends later, and each reader would wait for it.
+    A node that does not answer at all is left alone for ten seconds. Its lease ends later, and each reader would wait
+    for it.
     """
 
     def __init__(self, nodes: Nodes, reader: NodeReader, clock: Clock) -> None:
@@ -57,6 +60,8 @@ class NodeStorage(RecordingStorage):
         self._lock = threading.Lock()
         self._avoided_until_s: dict[str, float] = {}
         self._pause = threading.Event()  # never set
+        self._slow_until_s: dict[tuple[str, str], float] = {}  # of disks of nodes
+        self.has_copies = False  # True: files with an object can be read from there
 
     def names(self) -> frozenset[str]:
         """Return the names of the other nodes that live and answer."""
@@ -77,15 +82,30 @@ class NodeStorage(RecordingStorage):
         node = self._living().get(file.node)
         if node is None:
             raise ArchiveUnreadable(_silent(file))
-        for _ in range(_MOST_TRIES - 1):
+        if self.has_copies and file.object_key is not None:
+            return self._read_unless_slow(file, node, path, most_bytes)
+        ends_s, tries = self._clock.monotonic_s() + _WAKES_S, 0
+        while True:
+            began_s = self._clock.monotonic_s()
             try:
                 return self._read_once(file, node, path, most_bytes)
             except _Busy:
+                now_s = self._clock.monotonic_s()
+                tries += now_s - began_s < _QUICK_S
+                if tries >= _MOST_TRIES or now_s > ends_s:
+                    raise ArchiveUnreadable(_failing(file)) from None
                 self._pause.wait(_TRY_AGAIN_S)
+
+    def _read_unless_slow(self, file: StoredFile, node: Node, path: str, most_bytes: int) -> bytes:
+        """Read a file that has a copy. A disk that fails or sleeps is left alone for ten seconds."""
+        disk = (file.node, file.volume)
+        if self._clock.monotonic_s() < self._slow_until_s.get(disk, 0.0):
+            raise ArchiveUnreadable(_failing(file))
         try:
             return self._read_once(file, node, path, most_bytes)
         except _Busy:
-            raise ArchiveUnreadable(f"The server {file.node} cannot read this recording from its disk.") from None
+            self._slow_until_s[disk] = self._clock.monotonic_s() + _AVOIDED_S
+            raise ArchiveUnreadable(_failing(file)) from None
 
     def _read_once(self, file: StoredFile, node: Node, path: str, most_bytes: int) -> bytes:
         try:
@@ -98,8 +118,9 @@ class NodeStorage(RecordingStorage):
                 raise FileNotFoundError(f"archive file {file.id}") from error
             if status is None:
                 log.warning("the server %s does not answer to a reading of recordings: %s", file.node, error.detail)
-                with self._lock:
-                    self._avoided_until_s[file.node] = self._clock.monotonic_s() + _AVOIDED_S
+                if not getattr(error, "has_answered", False):
+                    with self._lock:
+                        self._avoided_until_s[file.node] = self._clock.monotonic_s() + _AVOIDED_S
                 raise ArchiveUnreadable(_silent(file)) from error
             log.warning("the server %s refuses the reading of a recording (status %s)", file.node, status)
             raise ArchiveUnreadable(f"The server {file.node} refuses to read this recording.") from error
@@ -119,6 +140,10 @@ def _silent(file: StoredFile) -> str:
     return f"The server {file.node} with this recording does not answer."
 
 
+def _failing(file: StoredFile) -> str:
+    return f"The server {file.node} cannot read this recording from its disk."
+
+
 class Storages(RecordingStorage):
     """Reads each file from the node that has it, and otherwise from the object storage."""
 
@@ -128,6 +153,8 @@ class Storages(RecordingStorage):
 
     def use_objects(self, objects: RecordingStorage) -> None:
         self._objects = objects
+        if self._nodes is not None:
+            self._nodes.has_copies = True
 
     def places(self) -> ReachablePlaces:
         """Return the places that can be read now."""
@@ -140,7 +167,7 @@ class Storages(RecordingStorage):
         for storage, is_last in self._storages_of(file):
             try:
                 return storage.size(file)
-            except ArchiveUnreadable:
+            except (ArchiveUnreadable, FileNotFoundError):
                 if is_last:
                     raise
         raise ArchiveUnreadable(_silent(file))
@@ -149,7 +176,7 @@ class Storages(RecordingStorage):
         for storage, is_last in self._storages_of(file):
             try:
                 return storage.read(file, first, count)
-            except ArchiveUnreadable:
+            except (ArchiveUnreadable, FileNotFoundError):
                 if is_last:
                     raise
         raise ArchiveUnreadable(_silent(file))

@@ -32,6 +32,11 @@ class StoredFile:
     is_on_disk: bool = True
     object_key: str | None = None
 
+    @property
+    def has_object(self) -> bool:
+        """True if the object storage has a copy."""
+        return self.object_key is not None
+
 
 class RecordingStorage(Protocol):
     """A place with the bytes of archive files: another node, or an object storage. Thread-safe.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from operator import attrgetter
 
 from core.archive import FootageElsewhere, Origin, RecordedQuality, StreamKey
 from core.recordings import SpanState
@@ -18,38 +18,58 @@ def with_servers(spans: Sequence[ChannelSpan], elsewhere: Sequence[FootageElsewh
     """
     if not elsewhere:
         return tuple(spans)
+    playable = {
+        quality: _Pieces(it for it in elsewhere if not it.is_away and it.quality is quality)
+        for quality in RecordedQuality
+    }
+    away = _Pieces(it for it in elsewhere if it.is_away)
     found: list[ChannelSpan] = []
     for span in spans:
+        pieces = None
         if span.source is Origin.SERVER:
             quality = _quality_of(span.recording_token or "")
-            named = [it for it in elsewhere if not it.is_away and it.quality is quality]
+            pieces = playable.get(quality) if quality is not None else None
         elif span.state is SpanState.NOT_RECORDED:
-            named = [it for it in elsewhere if it.is_away]
-        else:
-            named = []
-        found += _cut(span, named)
+            pieces = away
+        found += [span] if pieces is None else _cut(span, pieces.inside(span))
     return tuple(found)
 
 
-def _cut(span: ChannelSpan, named: Iterable[FootageElsewhere]) -> list[ChannelSpan]:
+class _Pieces:
+    """Stretches in order of time, for spans in order of time. A stretch counts from the end of the one before it."""
+
+    def __init__(self, stretches: Iterable[FootageElsewhere]) -> None:
+        self._stretches = sorted(stretches, key=attrgetter("start"))
+        self._first = 0
+
+    def inside(self, span: ChannelSpan) -> Iterator[FootageElsewhere]:
+        """Yield the stretches that overlap a span."""
+        while self._first < len(self._stretches) and self._stretches[self._first].end <= span.start:
+            self._first += 1
+        for number in range(self._first, len(self._stretches)):
+            if self._stretches[number].start >= span.end:
+                return
+            yield self._stretches[number]
+
+
+def _cut(span: ChannelSpan, inside: Iterable[FootageElsewhere]) -> list[ChannelSpan]:
     """Cut a span where another server begins or ends."""
-    inside = [it for it in named if it.start < span.end and it.end > span.start]
-    if not inside:
-        return [span]
-    borders = {span.start, span.end}
-    for it in inside:
-        borders |= {max(span.start, it.start), min(span.end, it.end)}
     found: list[ChannelSpan] = []
-    for start, end in pairwise(sorted(borders)):
-        of = next((it for it in inside if it.start <= start and end <= it.end), None)
-        piece = replace(span, start=start, end=end)
-        if of is not None:
-            piece = replace(piece, server=of.server, state=SpanState.AWAY if of.is_away else span.state)
-        if found and replace(found[-1], end=end) == replace(piece, start=found[-1].start):
-            found[-1] = replace(found[-1], end=end)
+    at = span.start
+    for it in inside:
+        start, end = max(at, it.start), min(it.end, span.end)
+        if start >= end:
+            continue
+        if at < start:
+            found.append(replace(span, start=at, end=start))
+        state = SpanState.AWAY if it.is_away else span.state
+        before = found[-1] if found else None
+        if before is not None and (before.end, before.server, before.state) == (start, it.server, state):
+            found[-1] = replace(before, end=end)
         else:
-            found.append(piece)
-    return found
+            found.append(replace(span, start=start, end=end, server=it.server, state=state))
+        at = end
+    return [*found, replace(span, start=at)] if at < span.end else found
 
 
 def _quality_of(recording_token: str) -> RecordedQuality | None:

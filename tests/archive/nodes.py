@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from uuid import NAMESPACE_DNS, uuid5
+
+from sqlalchemy import update
 
 from archive.disk_reads import DiskReads
 from archive.disk_replay import DiskReplayConnection
@@ -15,6 +18,7 @@ from archive.index import ArchiveIndex
 from archive.local_files import LocalFiles
 from archive.open_files import OpenFiles
 from archive.publishing import FilePublisher
+from archive.records import from_ms
 from archive.served_files import ServedFiles
 from archive.shared_files import SharedFiles
 from archive.storages import READ_PATH, NodeStorage, Storages
@@ -22,14 +26,24 @@ from archive.stream_reader import StreamReader
 from core.archive import FootageElsewhere, StreamKey
 from core.errors import NotFound, Unavailable
 from core.placement import Node
+from core.recording_storage import RecordingStorage, StoredFile
 from database import Database
-from tests.archive.recorded import MAIN, Footage
+from media.codecs.access_unit import AccessUnit
+from tables import CameraRow
+from tests.archive.recorded import FPS, MAIN, Footage
 from tests.hand_clock import HandClock
 from tests.media.rtsp.replay.listening import Listener
 from tests.patience import until
 from tests.placement.fake import FakePlacement
 
+T = 1_795_521_600.0
 _PATH = re.compile(rf"{READ_PATH}/(\d+)(/size)?(?:\?first=(\d+)&count=(\d+))?")
+
+
+class Late(Unavailable):
+    """A node's answer whose status has come, and whose body is late."""
+
+    has_answered = True
 
 
 class Refused(Unavailable):
@@ -44,19 +58,27 @@ class Refused(Unavailable):
 class Network:
     """Asks the other node's ServedFiles.
 
-    `silent`: names of nodes that do not answer. `busy`: the number of requests that come at a bad moment.
+    `silent`: names of nodes that do not answer. `late`: of those whose answers do not end in time.
+    `busy`: the number of requests that come at a bad moment.
+    `before`: is called with the number of each request.
     """
 
     nodes: dict[str, ArchiveNode] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    late: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     busy: int = 0
+    before: Callable[[int], None] | None = None
 
     def read(self, node: Node, path: str, *, timeout_s: float, most_bytes: int) -> bytes:
         del timeout_s
         self.asked.append(path)
+        if self.before is not None:
+            self.before(len(self.asked))
         if node.name in self.silent:
             raise Unavailable("it does not answer")
+        if node.name in self.late:
+            raise Late("its answer takes too long")
         if self.busy:
             self.busy -= 1
             raise Refused(503)
@@ -85,8 +107,9 @@ class ArchiveNode:
         self.shared = SharedFiles(database, name)
         self.footage = Footage(self.index, folder / "volume", file_s=file_s, volume=str(uuid5(NAMESPACE_DNS, name)))
         self.publisher = FilePublisher(self.index, self.shared, self.clock)
-        local = LocalFiles(self.index, OpenFiles(), DiskReads())
-        self.served = ServedFiles(self.index, local, self.shared)
+        self.open_files = OpenFiles()
+        local = LocalFiles(self.index, self.open_files, DiskReads())
+        self.served = ServedFiles(self.index, local, self.shared, self.open_files, self.clock)
         self.storages = Storages(NodeStorage(self.placement, network, self.clock))
         self.files = FilesOfNodes(local, self.shared, self.storages, self.clock)
         self._opened: list[DiskReplayConnection] = []
@@ -95,13 +118,21 @@ class ArchiveNode:
     def knows(self, other: ArchiveNode, *, is_alive: bool = True) -> None:
         self.placement.add(other.placement.this_node(), is_alive=is_alive)
 
-    def played(self, start_s: float, stream: StreamKey = MAIN, *, end_s: float | None = None) -> Listener:
-        """Play to the end, and return what the consumer got."""
+    def played(
+        self, start_s: float, stream: StreamKey = MAIN, *, end_s: float | None = None, key_frames_ms: int | None = None
+    ) -> Listener:
+        """Play to the end, and return what the consumer got. `key_frames_ms`: only key frames, of such a grid."""
         self.look_again()
         listener = Listener()
         connection = DiskReplayConnection(StreamReader(self.files, stream), self.clock)
         self._opened.append(connection)
-        connection.play(start_s, listener, end_device_s=end_s)
+        connection.play(
+            start_s,
+            listener,
+            end_device_s=end_s,
+            key_frames_only=key_frames_ms is not None,
+            key_frames_ms=key_frames_ms,
+        )
         until(lambda: listener.ends or listener.errors, what="the end of the replay")
         return listener
 
@@ -118,3 +149,34 @@ class ArchiveNode:
         for connection in self._opened:
             connection.close(5.0)
         self.index.close()
+
+
+class Shelf(RecordingStorage):
+    """A storage with the bytes of files by their keys."""
+
+    def __init__(self, **objects: bytes) -> None:
+        self.objects = objects
+
+    def size(self, file: StoredFile) -> int:
+        return len(self.objects[file.object_key or ""])
+
+    def read(self, file: StoredFile, first: int, count: int) -> bytes:
+        return self.objects[file.object_key or ""][first : first + count]
+
+
+def own(database: Database, node: str, epoch: int) -> None:
+    """Make a node the owner of the camera."""
+    with database.write() as session:
+        session.execute(update(CameraRow).values(node=node, epoch=epoch))
+
+
+def seconds(units: list[AccessUnit]) -> list[float]:
+    return [round((unit.device_s or 0.0) - T, 1) for unit in units]
+
+
+def frames(start_s: float, end_s: float) -> list[float]:
+    return [round(start_s + number / FPS, 1) for number in range(round((end_s - start_s) * FPS))]
+
+
+def moment(after_s: float) -> datetime:
+    return from_ms(round((T + after_s) * 1000))

@@ -344,7 +344,7 @@ def test_files_count_as_open_only_while_they_are_read(footage: Footage, player: 
     connection.play(T, shown)
     until(lambda: shown.ends, what="the end")
     connection.close(5.0)
-    assert not player.open_files.is_open(footage.paths[0])
+    assert not player.open_files.is_open(footage.paths[0], 0.0)
 
 
 def test_a_seek_is_quick(footage: Footage, player: Player) -> None:

@@ -2,73 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 
-from archive.records import FileKey, from_ms
+from archive.records import FileKey
 from archive.storages import READ_PATH
 from core.archive import FootageElsewhere
 from core.errors import ArchiveUnreadable, Unavailable
-from core.recording_storage import RecordingStorage, StoredFile
+from core.recording_storage import StoredFile
 from database import Database
 from media.codecs.access_unit import AccessUnit
 from media.rtsp.replay.interface import END_OF_RECORDING, NO_DATA
-from tables import ArchiveFileRow, CameraRow
-from tests.archive.nodes import ArchiveNode, Network
+from tables import ArchiveFileRow
+from tests.archive.nodes import ArchiveNode, Network, Shelf, T, frames, moment, own, seconds
 from tests.archive.recorded import FPS, MAIN, SUB
-from tests.placement.nodes import add_cameras
-from tests.prepared_database import prepared_database
-
-T = 1_795_521_600.0
 
 pytestmark = pytest.mark.usefixtures("database_engine")
-
-
-@pytest.fixture
-def database(tmp_path: Path, database_engine: str) -> Iterator[Database]:
-    made = prepared_database(tmp_path / "cameras.sqlite3")
-    made.open()
-    add_cameras(made, 1)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def network() -> Network:
-    return Network()
-
-
-@pytest.fixture
-def north(tmp_path: Path, database: Database, network: Network) -> Iterator[ArchiveNode]:
-    made = ArchiveNode("north", tmp_path / "north", database, network)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def south(tmp_path: Path, database: Database, network: Network, north: ArchiveNode) -> Iterator[ArchiveNode]:
-    made = ArchiveNode("south", tmp_path / "south", database, network)
-    made.knows(north)
-    yield made
-    made.close()
-
-
-def own(database: Database, node: str, epoch: int) -> None:
-    """Make a node the owner of the camera."""
-    with database.write() as session:
-        session.execute(update(CameraRow).values(node=node, epoch=epoch))
-
-
-def seconds(units: list[AccessUnit]) -> list[float]:
-    return [round((unit.device_s or 0.0) - T, 1) for unit in units]
-
-
-def frames(start_s: float, end_s: float) -> list[float]:
-    return [round(start_s + number / FPS, 1) for number in range(round((end_s - start_s) * FPS))]
 
 
 def texts(units: list[AccessUnit]) -> list[bytes]:
@@ -82,10 +33,6 @@ def rows(node: ArchiveNode) -> list[tuple[int, int, bool, bool]]:
     return sorted(
         (round(it.start_ms / 1000 - T), round(it.end_ms / 1000 - T), it.is_sealed, it.is_on_disk) for it in found
     )
-
-
-def moment(after_s: float) -> datetime:
-    return from_ms(round((T + after_s) * 1000))
 
 
 # ---- the shared table ------------------------------------------------------------------------------
@@ -273,19 +220,6 @@ def test_a_node_with_too_many_requests_is_asked_again(north: ArchiveNode, south:
     [error] = south.played(T).errors
     assert "north" in error.detail
     assert south.storages.places().nodes == {"north"}
-
-
-class Shelf(RecordingStorage):
-    """A storage with the bytes of files by their keys."""
-
-    def __init__(self, **objects: bytes) -> None:
-        self.objects = objects
-
-    def size(self, file: StoredFile) -> int:
-        return len(self.objects[file.object_key or ""])
-
-    def read(self, file: StoredFile, first: int, count: int) -> bytes:
-        return self.objects[file.object_key or ""][first : first + count]
 
 
 def test_the_object_storage_plays_what_no_node_can(

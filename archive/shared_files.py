@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, or_, select, tuple_, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from archive.records import from_ms, to_ms
 from core.archive import ArchivedStream, RecordedQuality, StreamKey
 from core.recording_storage import StoredFile
 from database import Database
 from tables import ArchiveFileRow as Row
-from tables import CameraRow
+from tables import CameraRow, ObjectLeftoverRow
 
 LONGEST_FILE_MS = 2 * 3600 * 1000  # as in archive/index.py
 JOINED_MS = 1000
@@ -192,15 +192,36 @@ class SharedFiles:
                 )
 
     def adopt(self, volumes: Collection[str]) -> None:
-        """Take over the rows of these volumes that the app wrote before it had a NODE_NAME."""
-        if self.node and volumes:
-            with self._database.write() as session:
-                session.execute(
-                    update(Row)
-                    .where(Row.node == "", Row.volume.in_(volumes))
-                    .values(node=self.node)
-                    .execution_options(synchronize_session=False)
-                )
+        """Take over the rows of these volumes that the app wrote before it had a NODE_NAME, or while it had one."""
+        if not volumes:
+            return
+        with self._database.write() as session:
+            is_former = Row.node == "" if self.node else Row.node != ""
+            former = select(Row.node).where(is_former, Row.volume.in_(volumes)).distinct()
+            for node in session.scalars(former).all():
+                self._adopt(session, and_(Row.node == node, Row.volume.in_(volumes)))
+
+    def _adopt(self, session: Session, is_theirs: ColumnElement[bool]) -> None:
+        """Take over rows. A file that has a row of this node already keeps that one, and gets its copy."""
+        own = aliased(Row)
+        columns = (Row.volume, Row.camera_id, Row.channel, Row.quality, Row.start_ms, Row.suffix)
+        is_twin = and_(own.node == self.node, *(column == getattr(own, column.key) for column in columns))
+        twins = session.execute(
+            select(Row.id, Row.object_key, own.id, own.object_key).join(own, is_twin).where(is_theirs)
+        )
+        doubled: list[int] = []
+        for row_id, key, own_id, own_key in twins.all():
+            doubled.append(row_id)
+            if key is not None and own_key is None:
+                session.execute(update(Row).where(Row.id == own_id).values(object_key=key))
+            elif key is not None and key != own_key:
+                session.add(ObjectLeftoverRow(object_key=key, node=self.node, is_deleting=True, may_arrive=False))
+        for begin in range(0, len(doubled), _MOST_OF_ONE_CALL):
+            ids = doubled[begin : begin + _MOST_OF_ONE_CALL]
+            session.execute(delete(Row).where(Row.id.in_(ids)).execution_options(synchronize_session=False))
+        session.execute(
+            update(Row).where(is_theirs).values(node=self.node).execution_options(synchronize_session=False)
+        )
 
     def _save(self, session: Session, files: Sequence[WrittenFile]) -> None:
         names = [it.name for it in files]

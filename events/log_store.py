@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Row, Table, and_, bindparam, delete, func, insert, or_, select, true, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.errors import NotFound
@@ -23,6 +22,7 @@ from core.events import (
     Severity,
 )
 from database import Database
+from database_dialects.inserts import insert_of
 from events.joined import find_joined, is_news, joined_with
 from events.log_days import COUNTED, count_days, count_joined, find_days, uncount_days
 from events.log_query import (
@@ -38,7 +38,7 @@ from events.log_query import (
 )
 from events.log_rows import LABEL, event_of, stored_box, values_of
 from events.open_events import end_open, write_alive
-from tables import Base, CameraRow, EventDayRow, EventRow, EventSeenRow
+from tables import CameraRow, EventDayRow, EventRow, EventSeenRow
 
 _COLUMNS = (  # rows of columns are read twice as fast as objects; `count` is a method of rows
     *(column for column in EventRow.__table__.c if column.name != "count"),
@@ -214,7 +214,7 @@ class EventLogStore:
                     continue
                 if found:
                     rows = [{"event_id": one, "user_id": query.user_id} for one in sorted(found)]
-                    session.execute(_insert_of(session)(EventSeenRow).on_conflict_do_nothing(), rows)
+                    session.execute(insert_of(session, EventSeenRow).on_conflict_do_nothing(), rows)
 
     # ---- reading ---------------------------------------------------------------------------------
 
@@ -428,11 +428,6 @@ def _join(session: Session, added: Sequence[LoggedEvent], first_ms: int) -> int:
         session.execute(_JOIN, [{"row_id": one} for one in others])
     count_joined(session, rows)
     return len(news)
-
-
-def _insert_of(session: Session) -> Callable[[type[Base]], sqlite.Insert | postgresql.Insert]:
-    """Return the insert of the database, which can ignore a row that another request has inserted at the same time."""
-    return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
 
 
 def _newest(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from archive.channel_recorder import RecordingState
@@ -15,7 +14,7 @@ from archive.gaps import GapStore, RecordingGap
 from archive.index import ArchiveIndex
 from archive.inflow import Inflow
 from archive.installation import Installation
-from archive.kept import Channel, KeptRanges, KeptSpans
+from archive.kept import KeptRanges
 from archive.local_files import LocalFiles
 from archive.open_files import OpenFiles
 from archive.pauses import PauseStore
@@ -215,6 +214,10 @@ class ArchiveManager:
         """Return all stored rules, by camera and channel."""
         return self._rules.rules()
 
+    def load_rules(self) -> None:
+        """Read the rules that other nodes may have changed. Raise Unavailable."""
+        self._rules.load()
+
     @property
     def pre_roll_bytes(self) -> int:
         """The most memory for the pre-roll of one stream."""
@@ -361,10 +364,6 @@ class ArchiveManager:
         if limit_days is not None and start < self._clock.now_utc() - timedelta(days=limit_days):
             return False
         return self._kept.covers(camera_id, channel, start, end)
-
-    def unchanged_kept(self) -> AbstractContextManager[Mapping[Channel, KeptSpans]]:
-        """Yield the kept times by channel. Until the end of the block this process keeps and releases no range."""
-        return self._kept.unchanged()
 
     def unkeep(self, range_id: int, by: Principal) -> None:
         """Let the retention delete a range again. Raise NotFound, or Forbidden for a range of another user."""

@@ -16,6 +16,7 @@ from typing import Protocol
 from core.clock import Clock
 from core.errors import AppError, NotFound, StartRefused
 from core.placement import CameraCallback, Node, NodeView, Placement
+from core.stop_signal import StopSignal
 from placement.addresses import AddressCheck
 from placement.announcer import Announcer
 from placement.bus import ChangeBus, Topic
@@ -85,7 +86,7 @@ class LeasePlacement(Placement):
         self._shed_at_s = float("-inf")
         self._last_clocks: tuple[float, float, float] | None = None
         self._wake = threading.Event()
-        self._is_stopping = threading.Event()
+        self._is_stopping = StopSignal()
         self._threads: list[threading.Thread] = []
         for topic in (Topic.PLACEMENT, Topic.CAMERAS):
             bus.subscribe(topic, self.wake)
@@ -149,14 +150,14 @@ class LeasePlacement(Placement):
         """
         if self._threads:
             return
-        self._is_stopping.clear()
+        self._is_stopping.begin()
         try:
             self._join_when_free()
             self._incarnation.save()
         except (AppError, OSError) as error:
             raise StartRefused(f"The node {self._identity.name!r} cannot join the others: {error}") from error
         for name, work in (("leases", self._work), ("fence", self._watch_fence)):
-            self._threads.append(threading.Thread(target=work, name=name, daemon=True))
+            self._threads.append(threading.Thread(target=self._is_stopping.bound(work), name=name, daemon=True))
             self._threads[-1].start()
 
     def stop(self) -> None:

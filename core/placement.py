@@ -80,6 +80,10 @@ class Placement(Protocol):
         """True if this process may have connections to the camera's device."""
         ...
 
+    def is_cut_off(self) -> bool:
+        """True if this node has joined the others and has no lease now, so it owns nothing and knows little."""
+        return False
+
     def node_of(self, camera_id: int) -> Node | None:
         """Return the owner; None if no living node owns the camera now."""
         ...

@@ -80,6 +80,7 @@ class LeasePlacement(Placement):
         self._views: list[NodeView] = [NodeView(self._this, cameras=0)]
         self._ready_at_s = float("-inf")
         self._settled_at_s = float("-inf")  # no cameras of dead nodes before that
+        self._has_joined = False
         self._is_away = False
         self._is_shedding = False
         self._shed_at_s = float("-inf")
@@ -100,6 +101,13 @@ class LeasePlacement(Placement):
             return self._this
         owner = self._owners.get(camera_id) if self._fence.is_open() else None
         return None if owner == self._this else owner
+
+    def is_cut_off(self) -> bool:
+        return self._has_joined and not self._fence.is_open()
+
+    def is_away(self) -> bool:
+        """True if the last renewal of the lease failed."""
+        return self._is_away
 
     def epoch(self, camera_id: int) -> int | None:
         """Return the number of this node's lease of a camera, which rises with each owner; None if it has none."""
@@ -208,6 +216,7 @@ class LeasePlacement(Placement):
         starts_s = max(_START_S, ROUND_SHARE * self._identity.lease_s)
         self._store.join(self._identity, self._incarnation.word, starts_s=starts_s, dead=self._incarnation.dead())
         self._fence.renew(began_s)
+        self._has_joined = True
         self._ready_at_s = self._clock.monotonic_s() + starts_s
 
     # ---- one round ---------------------------------------------------------------------------------

@@ -16,11 +16,10 @@ from placement.bus import ChangeBus, Topic
 from placement.incarnation import Incarnation
 from placement.leases import LeasePlacement, Watched
 from placement.pulse import Responsive
-from placement.records import NodeIdentity
+from placement.reach import DatabaseReach
+from placement.records import PATIENCE_SHARE, NodeIdentity
 from placement.states import Cameras, CameraStates
 from placement.store import NodeStore
-
-_PATIENCE_SHARE = 1 / 3  # of the lease: the longest wait for the database. A second try must fit before the fence.
 
 
 class NodeCameras(Cameras, Protocol):
@@ -73,7 +72,7 @@ class LocalNode:
     def __init__(
         self, database: Database, settings: Settings, clock: Clock, vitals: Collection[Responsive], version: str
     ) -> None:
-        self._database = database.apart(_PATIENCE_SHARE * settings.node_lease_s)
+        self._database = database.apart(PATIENCE_SHARE * settings.node_lease_s)
         self._clock = clock
         self.bus = ChangeBus(self._database)
         self.placement = LeasePlacement(
@@ -92,6 +91,7 @@ class LocalNode:
             vitals,
         )
         self._states: CameraStates | None = None
+        self._reach = DatabaseReach(database, self._database, self.placement, settings.node_lease_s)
 
     def follow_cameras(self, cameras: NodeCameras, watched: Watched) -> None:
         """Exchange states and refused passwords of `cameras`; spare those that users watch when cameras move."""
@@ -126,6 +126,7 @@ class LocalNode:
         """Join the other nodes. Raise StartRefused if a living node has this name, or the database cannot be used."""
         self._database.open()
         self.bus.start()
+        self._reach.start()
         try:
             self.placement.start()
         except BaseException:
@@ -140,4 +141,5 @@ class LocalNode:
         if self._states is not None:
             self._states.stop()
         self.bus.stop()
+        self._reach.stop()
         self._database.close()

@@ -9,6 +9,8 @@ from enum import Enum
 FENCE_SHARE = 0.8  # a node lets go of its cameras after this share of its lease without a renewal
 ROUND_SHARE = 1 / 3  # a node renews its lease this often
 
+PATIENCE_SHARE = 1 / 3  # the longest wait of a node for the database: a second try must fit before the fence
+
 
 class Failover(Enum):
     """The order in which cameras get a new node: HIGH ones first, and NEVER ones only return to their last node."""

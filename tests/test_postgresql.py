@@ -20,6 +20,7 @@ from core.errors import AppError, StartRefused, StorageFull, Unavailable
 from core.settings import Settings, SettingsError
 from database import Database
 from tables import Base, ChoiceRow, WallRow
+from tests.patience import until
 from tests.postgres import PASSWORD, Databases, PostgresServer
 
 CANARY = "Zz9-canary"
@@ -285,3 +286,23 @@ def test_a_transaction_of_an_app_that_hangs_ends(database: Database) -> None:
         hanging.close()
     with database.read() as session:
         assert session.get(ChoiceRow, "a") is not None
+
+
+def test_a_statement_that_waits_ends_with_its_connection(database: Database) -> None:
+    def wait() -> None:
+        with database.read() as session:
+            session.execute(text("SELECT pg_sleep(60)"))
+
+    def end() -> None:
+        until(lambda: database.longest_s() > 0.2)
+        database.end_connections()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    with pytest.raises(Unavailable) as refused:
+        wait()
+    ending.join()
+    assert refused.value.code == "database_unreachable"
+    assert database.longest_s() < 0.01  # no session is open
+    with database.read() as session:  # a new connection
+        assert session.scalar(text("SELECT 1")) == 1

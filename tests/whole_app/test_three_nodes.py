@@ -13,6 +13,7 @@ import pytest
 
 from tests.missing import skip_outside_ci
 from tests.patience import Slowness, settled, until
+from tests.whole_app.front_door_requests import FrontDoorRequests
 from tests.whole_app.observed_cluster import CUT_OFF, LEASE_S, Connections, ObservedCluster, longest_gap
 from tools.cluster import NAMES, ClusterMissing
 
@@ -93,13 +94,16 @@ def test_a_short_restart_of_the_database_moves_no_camera(cluster: ObservedCluste
 
 
 def test_a_node_that_is_cut_off_the_database_ends_all_it_has(cluster: ObservedCluster) -> None:
-    """The node lives and reaches its recorders. It lets go of them before another node connects them."""
+    """The node lives and reaches its recorders. It lets go of them before another node connects them.
+
+    The front door still sends it a third of all requests, and other nodes answer them.
+    """
     cut = cluster.cameras_of(CUT_OFF)
     for camera_id in cut:
         cluster.record(camera_id)
     until(lambda: all(cluster.subscriptions(camera_id) == 1 for camera_id in cut), what="event subscriptions")
     others = cluster.cameras_of(*set(NAMES) - {CUT_OFF})
-    with Connections(cluster) as connections:
+    with Connections(cluster) as connections, FrontDoorRequests(cluster.url, cluster.admin) as door:
         with longest_gap(cluster, 1.0, others), Slowness() as machine:
             began_s = time.monotonic()
             cluster.network.is_cut.set()
@@ -107,6 +111,10 @@ def test_a_node_that_is_cut_off_the_database_ends_all_it_has(cluster: ObservedCl
             until(lambda: all(map(cluster.is_recorded, cut)), what="recordings of the new owners")
             until(lambda: all(cluster.subscriptions(it) == 1 for it in cut), what="subscriptions of the new owners")
             assert connections.last_s(CUT_OFF) - began_s < machine.allowed_s(FENCE_S + 0.5)
+            until(lambda: len(door.since(began_s + machine.allowed_s(LEASE_S))) > 30, what="requests after the lease")
+            late = door.since(began_s + machine.allowed_s(LEASE_S))
+        assert {answer.status for answer in late} <= {200, 302}, late
+        assert max(answer.took_s for answer in late) < machine.allowed_s(1.0), late
         cluster.network.is_cut.clear()
         cluster.wait_shared()
         until(lambda: all(map(cluster.is_recorded, cut)), what="recordings after the return")

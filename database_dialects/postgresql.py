@@ -294,15 +294,16 @@ class _Timeouts:
 def _timeouts(patience_s: float | None, longest_connect_s: float | None) -> _Timeouts:
     """Return the usual ones, or those of a connection that never waits longer than `patience_s`."""
     connect_s = max(2, int(patience_s or longest_connect_s or 5))  # libpq takes whole seconds, 2 or more
-    lock_ms, statement_ms, silence_ms = 5_000, 30_000, 10_000
+    lock_ms, statement_ms, silence_ms, more = 5_000, 30_000, 10_000, ""
     if patience_s is not None:
         lock_ms = statement_ms = silence_ms = int(1000 * patience_s)
+        more = " -c synchronous_commit=on"  # an epoch that a crash takes back would be given twice
     # The system ends a connection whose packets get no acknowledgement, or whose server stays silent.
     keepalives = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
     return _Timeouts(
         {"connect_timeout": connect_s, "tcp_user_timeout": silence_ms, **keepalives},
         f"-c lock_timeout={lock_ms} -c statement_timeout={statement_ms} "
-        f"-c idle_in_transaction_session_timeout={statement_ms}",
+        f"-c idle_in_transaction_session_timeout={statement_ms}{more}",
     )
 
 

@@ -79,7 +79,7 @@ def test_a_short_restart_of_the_database_moves_no_camera(cluster: ObservedCluste
     """A node renews its lease each third of it, and lets go at 0.8. On a slow machine the restart may take longer."""
     before = settled(cluster.leases, for_s=2.0)
     cluster.watch_all()
-    with longest_gap(cluster, 1.0) as allowed:
+    with longest_gap(cluster, 1.0) as allowed, Connections(cluster) as connections:
         began_s = time.monotonic()
         cluster.server.stop()
         time.sleep(1)
@@ -90,6 +90,7 @@ def test_a_short_restart_of_the_database_moves_no_camera(cluster: ObservedCluste
         if not is_short:
             allowed.most_s = LEASE_S + 4.0
     assert cluster.leases() == before or not is_short
+    assert not connections.two_owners()
     cluster.wait_shared()
 
 
@@ -120,6 +121,29 @@ def test_a_node_that_is_cut_off_the_database_ends_all_it_has(cluster: ObservedCl
         until(lambda: all(map(cluster.is_recorded, cut)), what="recordings after the return")
         until(lambda: all(cluster.subscriptions(it) == 1 for it in cut), what="subscriptions after the return")
     assert not connections.two_owners()
+    until(cluster.is_all_noted, what="the ends of all recordings")
+    assert not cluster.recorded_twice()
+
+
+@pytest.mark.stress
+def test_a_node_that_was_stopped_has_lost_its_cameras(cluster: ObservedCluster) -> None:
+    """All its processes stand still for more than the lease, and go on. The front door is not asked meanwhile."""
+    name = NAMES[1]
+    ids = cluster.cameras_of(name)
+    for camera_id in ids:
+        cluster.record(camera_id)
+    with Connections(cluster) as connections, Slowness() as machine:
+        began_s, stopped_s = time.monotonic(), cluster.now_s()
+        with cluster.stopped(name):
+            until(lambda: not cluster.cameras_of(name), what="other owners")
+            until(lambda: cluster.recorded_since(stopped_s) >= set(ids), what="recordings of the new owners")
+            time.sleep(max(0.0, began_s + 1.5 * LEASE_S - time.monotonic()))  # the length of the stop is the subject
+        goes_on_s = time.monotonic()
+        cluster.wait_shared()
+        ended_s = goes_on_s + machine.allowed_s(1.0)
+    assert not connections.two_owners(but_not=(began_s, ended_s))
+    until(cluster.is_all_noted, what="the ends of all recordings")
+    assert not cluster.recorded_twice()
 
 
 def test_the_death_of_a_node_interrupts_only_its_own_streams(cluster: ObservedCluster) -> None:

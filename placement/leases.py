@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
 from core.clock import Clock
@@ -22,7 +22,7 @@ from placement.bus import ChangeBus, Topic
 from placement.fence import Fence
 from placement.incarnation import Incarnation
 from placement.pulse import Responsive
-from placement.records import ROUND_SHARE, NodeIdentity, NodeLease, Situation
+from placement.records import ROUND_SHARE, NodeIdentity, NodeLease, NodeLoad, Situation
 from placement.shares import Decision, decide
 from placement.store import NameTaken, NodeStore
 
@@ -69,6 +69,7 @@ class LeasePlacement(Placement):
         self._incarnation = incarnation
         self._vitals = vitals
         self._watched: Watched | None = None
+        self._load: Callable[[], NodeLoad] = NodeLoad
         self._this = node_of_lease(node)
         self._announcer = Announcer()
         self._address_check = AddressCheck(node)
@@ -143,6 +144,10 @@ class LeasePlacement(Placement):
     def spare_watched(self, watched: Watched) -> None:
         """Give back cameras without viewers first."""
         self._watched = watched
+
+    def report_load(self, load: Callable[[], NodeLoad]) -> None:
+        """Tell the other nodes the load of this one with each renewal."""
+        self._load = load
 
     def wake(self) -> None:
         """Look at the leases now: another node may have changed them."""
@@ -231,7 +236,7 @@ class LeasePlacement(Placement):
             log.warning("a part of this node does not answer, so the node does not renew its lease")
             return retry_s
         try:
-            situation = self._store.renew(self._identity, self._incarnation.word)
+            situation = self._store.renew(self._identity, self._incarnation.word, self._load())
             self._note_renewal(began_s, situation)
             self._change_owners(situation, began_s)
         except NameTaken:
@@ -395,6 +400,9 @@ def _views(situation: Situation) -> list[NodeView]:
             capacity=node.capacity,
             site=node.site,
             version=node.version,
+            build=node.build,
+            streams=node.load.streams if node.is_living else None,
+            cpu_share=node.load.cpu_share if node.is_living else None,
             is_draining=node.is_draining,
             lease_left_s=node.left_s if node.is_living else None,
         )

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sized
 from functools import partial
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from database import Database
 from placement.bus import ChangeBus, Topic
 from placement.incarnation import Incarnation
 from placement.leases import LeasePlacement, Watched
+from placement.load import LoadMeter, build_word
 from placement.pulse import Responsive
 from placement.reach import DatabaseReach
 from placement.records import PATIENCE_SHARE, NodeIdentity
@@ -32,6 +33,12 @@ class NodeCameras(Cameras, Protocol):
     def on_edited(self, callback: Callable[[], None]) -> None: ...
 
     def read_again(self) -> None: ...
+
+
+class Streams(Watched, Protocol):
+    """The streams of the node (StreamManager)."""
+
+    def list_sessions(self) -> Sized: ...
 
 
 class Logins(Protocol):
@@ -84,6 +91,7 @@ class LocalNode:
                 site=settings.site,
                 capacity=settings.node_capacity,
                 version=version,
+                build=build_word(),
             ),
             BootClock(),  # a machine that wakes up knows that its leases have ended meanwhile
             self.bus,
@@ -93,9 +101,10 @@ class LocalNode:
         self._states: CameraStates | None = None
         self._reach = DatabaseReach(database, self._database, self.placement, settings.node_lease_s)
 
-    def follow_cameras(self, cameras: NodeCameras, watched: Watched) -> None:
+    def follow_cameras(self, cameras: NodeCameras, streams: Streams) -> None:
         """Exchange states and refused passwords of `cameras`; spare those that users watch when cameras move."""
-        self.placement.spare_watched(watched)
+        self.placement.spare_watched(streams)
+        self.placement.report_load(LoadMeter(self._clock, streams.list_sessions).read)
         self._states = CameraStates(self._database, self._clock, self.placement, cameras, self.bus)
         cameras.on_gained(self._states.adopt_camera)
         cameras.on_closed(self._states.release_camera)

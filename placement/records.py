@@ -30,6 +30,15 @@ class NodeIdentity:
     site: str = ""
     capacity: int = 0
     version: str = ""
+    build: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLoad:
+    """`streams`: number of running streams. `cpu_share`: processor time of the node's process, of one core."""
+
+    streams: int = 0
+    cpu_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,8 @@ class NodeLease:
     site: str = ""
     capacity: int = 0
     version: str = ""
+    build: str = ""
+    load: NodeLoad = NodeLoad()
     is_living: bool = True
     left_s: float = 0.0
     is_ready: bool = True

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
 from core.clock import Clock
@@ -23,7 +23,7 @@ from placement.bus import ChangeBus, Topic
 from placement.fence import Fence
 from placement.incarnation import Incarnation
 from placement.pulse import Responsive
-from placement.records import ROUND_SHARE, NodeIdentity, NodeLease, Situation
+from placement.records import ROUND_SHARE, NodeIdentity, NodeLease, NodeLoad, Situation
 from placement.shares import Decision, decide
 from placement.store import NameTaken, NodeStore
 
@@ -70,6 +70,7 @@ class LeasePlacement(Placement):
         self._incarnation = incarnation
         self._vitals = vitals
         self._watched: Watched | None = None
+        self._load: Callable[[], NodeLoad] = NodeLoad
         self._this = node_of_lease(node)
         self._announcer = Announcer()
         self._address_check = AddressCheck(node)
@@ -81,6 +82,7 @@ class LeasePlacement(Placement):
         self._views: list[NodeView] = [NodeView(self._this, cameras=0)]
         self._ready_at_s = float("-inf")
         self._settled_at_s = float("-inf")  # no cameras of dead nodes before that
+        self._has_joined = False
         self._is_away = False
         self._is_shedding = False
         self._shed_at_s = float("-inf")
@@ -101,6 +103,13 @@ class LeasePlacement(Placement):
             return self._this
         owner = self._owners.get(camera_id) if self._fence.is_open() else None
         return None if owner == self._this else owner
+
+    def is_cut_off(self) -> bool:
+        return self._has_joined and not self._fence.is_open()
+
+    def is_away(self) -> bool:
+        """True if the last renewal of the lease failed."""
+        return self._is_away
 
     def epoch(self, camera_id: int) -> int | None:
         """Return the number of this node's lease of a camera, which rises with each owner; None if it has none."""
@@ -136,6 +145,10 @@ class LeasePlacement(Placement):
     def spare_watched(self, watched: Watched) -> None:
         """Give back cameras without viewers first."""
         self._watched = watched
+
+    def report_load(self, load: Callable[[], NodeLoad]) -> None:
+        """Tell the other nodes the load of this one with each renewal."""
+        self._load = load
 
     def wake(self) -> None:
         """Look at the leases now: another node may have changed them."""
@@ -209,6 +222,7 @@ class LeasePlacement(Placement):
         starts_s = max(_START_S, ROUND_SHARE * self._identity.lease_s)
         self._store.join(self._identity, self._incarnation.word, starts_s=starts_s, dead=self._incarnation.dead())
         self._fence.renew(began_s)
+        self._has_joined = True
         self._ready_at_s = self._clock.monotonic_s() + starts_s
 
     # ---- one round ---------------------------------------------------------------------------------
@@ -223,7 +237,7 @@ class LeasePlacement(Placement):
             log.warning("a part of this node does not answer, so the node does not renew its lease")
             return retry_s
         try:
-            situation = self._store.renew(self._identity, self._incarnation.word)
+            situation = self._store.renew(self._identity, self._incarnation.word, self._load())
             self._note_renewal(began_s, situation)
             self._change_owners(situation, began_s)
         except NameTaken:
@@ -387,6 +401,9 @@ def _views(situation: Situation) -> list[NodeView]:
             capacity=node.capacity,
             site=node.site,
             version=node.version,
+            build=node.build,
+            streams=node.load.streams if node.is_living else None,
+            cpu_share=node.load.cpu_share if node.is_living else None,
             is_draining=node.is_draining,
             lease_left_s=node.left_s if node.is_living else None,
         )

@@ -442,6 +442,12 @@ class RecordingManager:
             return self._archive.open_replay(source)
         return gateway.open_replay(source, rank)
 
+    def fetched(
+        self, camera_id: int, recording_token: str, start: datetime, end: datetime
+    ) -> list[tuple[datetime, datetime]]:
+        """Return the time in [start, end) that a recording of the archive has from the device's own disks."""
+        return self._server.fetched(camera_id, recording_token, start, end)
+
     def has_archived(self, camera_id: int) -> bool:
         """True if the archive has recordings of this camera."""
         return bool(self._archive.streams_of(camera_id))

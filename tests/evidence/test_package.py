@@ -80,7 +80,10 @@ def test_the_manifest_describes_each_video(package: MadePackage) -> None:
     assert (first["shown"]["start_time"], first["shown"]["end_time"]) == (_text(2.6), _text(60))
     assert first["key_frame_lead_in_s"] == 0.6
     assert first["time_confirmed"] is True
-    assert first["source"] == {"kind": "recorder", "recordings": [{"recording_token": "Rec0", "replay": None}]}
+    assert first["source"] == {
+        "kind": "recorder",
+        "recordings": [{"recording_token": "Rec0", "kind": "recorder", "replay": None}],
+    }
     assert (first["conversions"], first["camera_signature"]) == ("none", "none seen")
 
 

@@ -90,7 +90,7 @@ class RangeOrigins:
         fetched = [
             stretch
             for token in sorted({token for token, _ in origin.sources if origin_of(token) is Origin.SERVER})
-            for stretch in self._recordings.fetched(file.camera_id, token, start, end)
+            for stretch in self._recordings.archived.fetched(file.camera_id, token, start, end)
         ]
         return replace(file, origin=replace(origin, fetched=tuple(fetched)))
 

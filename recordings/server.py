@@ -89,15 +89,6 @@ class ServerRecordings:
             found[token] = History(tuple(clipped(united(recorded), window)))
         return found
 
-    def fetched(self, camera_id: int, recording_token: str, start: datetime, end: datetime) -> list[Interval]:
-        """Return the true time in [start, end) that a backfill has brought; none for a recording of the device."""
-        key = StreamKey.of_token(camera_id, recording_token)
-        if key is None:
-            return []
-        stretches = self._archive.stretches(camera_id, key.channel, start, end, key.quality)
-        parts: list[Interval] = [(it.start, it.end) for it in stretches if it.origin is Origin.DEVICE]
-        return list(clipped(united(parts), (start, end)))
-
     def gaps(self, camera_id: int, channel: int, window: Interval, clock: DeviceClock) -> Sequence[ArchiveGap]:
         """Return the gaps of a channel with their reasons."""
         start, end = map(clock.to_true_time, window)

@@ -10,9 +10,10 @@ import pytest
 from core.archive import GapReason, Origin
 from core.records import AudioFormat
 from exports.gaps import Gap, range_gaps
+from exports.records import WorkingCopy
 from media.process import Spawner
 from tests.archive.recorded import FPS
-from tests.exports.exporting import moment
+from tests.exports.exporting import draft, moment
 from tests.exports.server_exporting import GOP, START_S, ServerExporting
 
 
@@ -38,6 +39,18 @@ def test_an_export_has_the_very_slices_that_were_recorded(exporting: ServerExpor
     assert exporting.gateway.ranks == []
     assert file.origin is not None
     assert file.origin.sources == (("server-1-main", "server"),)
+
+
+def test_the_size_of_own_recordings_is_known_before_the_export(exporting: ServerExporting) -> None:
+    exporting.device_has(100, 130)
+    exporting.server_has(0, 60)
+    wanted = draft(4.2, 53)
+    estimate = exporting.manager.estimate(wanted)
+    (file,) = exporting.exported(4.2, 53).files
+    assert not estimate.is_about
+    assert estimate.size_bytes == pytest.approx(file.size_bytes, rel=0.01)
+    assert exporting.manager.estimate(draft(4.2, 53, copies=(WorkingCopy(height=90),))).is_about
+    assert exporting.manager.estimate(draft(50, 110)).is_about
 
 
 def test_the_device_fills_the_gap_of_the_server(exporting: ServerExporting) -> None:

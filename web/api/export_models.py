@@ -223,7 +223,7 @@ class ExportList(BaseModel):
 
 
 class Estimate(AnswerModel):
-    """`about`: the size follows from a typical bit rate. `free_bytes`: disk space for exports."""
+    """`about`: the size follows from a bit rate, not from files of the app. `free_bytes`: for exports."""
 
     seconds: Tenths
     bytes: int = Field(validation_alias="size_bytes")

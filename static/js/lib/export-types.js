@@ -12,7 +12,8 @@ export {};
  */
 
 /**
- * @typedef {object} Estimate `about`: the size follows from a typical bit rate. `free_bytes`: disk space for exports.
+ * @typedef {object} Estimate `about`: the size follows from a bit rate, not from files of the app. `free_bytes`: for
+ *   exports.
  * @property {number|null} seconds
  * @property {number} bytes
  * @property {boolean} about

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 
 from archive.channel_recorder import RecordingState
@@ -22,6 +23,7 @@ from archive.pre_roll import PreRollBudget
 from archive.publishing import FilePublisher
 from archive.readable import ReadableFiles
 from archive.recorder import ChannelRecorders
+from archive.records import to_ms
 from archive.reindexing import Reindexed, reindex
 from archive.retention import Retention, RetentionParts
 from archive.rules import RuleStore
@@ -31,7 +33,7 @@ from archive.signs import SignsOfLife
 from archive.storage_report import StorageReport
 from archive.storage_view import StorageView
 from archive.storages import NodeStorage, Storages
-from archive.stream_reader import StreamReader
+from archive.stream_reader import StoredFragment, StreamReader
 from archive.stream_recorder import RecorderParts
 from archive.troubles import gap_troubles, volume_troubles
 from archive.volumes import Volumes
@@ -196,6 +198,17 @@ class ArchiveManager:
     ) -> list[ArchiveStretch]:
         streams = [it for it in self.index.streams(camera_id, channel) if quality in (None, it.quality)]
         return self.index.stretches(streams, start, end)
+
+    def fragments(self, stream: StreamKey, start: datetime, end: datetime) -> Iterator[StoredFragment]:
+        """Yield the fragments of [start, end), from the key frame before it on, up to the one behind it.
+
+        Each can be read until the next one is requested. Raise ArchiveUnreadable or Unavailable.
+        """
+        with closing(StreamReader(self._files, stream)) as reader:
+            for item in reader.fragments_from(to_ms(start), crosses_gaps=True):
+                if item.fragment.is_key and item.fragment.start_utc_ms >= to_ms(end):
+                    return
+                yield item
 
     def open_replay(self, source: ReplaySource) -> ReplayConnection:
         """Return a connection that plays a recording of the archive. Raise NotFound for one of the device."""

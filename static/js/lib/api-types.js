@@ -45,6 +45,7 @@ export {};
 /** @typedef {import('./archive-types.js').FetchableSpan} FetchableSpan */
 /** @typedef {import('./export-types.js').FileKind} FileKind */
 /** @typedef {import('./export-types.js').FileOfExport} FileOfExport */
+/** @typedef {import('./export-types.js').GapOfExport} GapOfExport */
 /** @typedef {import('./ptz-types.js').Imaging} Imaging */
 /** @typedef {import('./ptz-types.js').ImagingBefore} ImagingBefore */
 /** @typedef {import('./ptz-types.js').ImagingCutFilter} ImagingCutFilter */

@@ -240,8 +240,9 @@ def test_the_gaps_of_a_recorder_are_alerts_once(app: Filling, recorder: Simulato
     app.archive.set_rule(1, 1, RecordingRule(RecordingMode.SCHEDULE, schedule=(NEVER,)))
     planner = app.backfills._worker._planner
     for minutes in (60, 81, 102):
-        planner._clock = Later(gap_end + timedelta(minutes=minutes))
-        planner._checked_at.clear()
+        planner._clock = planner._checks._clock = Later(gap_end + timedelta(minutes=minutes))
+        planner._checks._checked_at.clear()
+        planner._checks._due_at.clear()
         planner.plan(lambda: False)
     alerts = [gap for gap in app.archive.alerts() if gap.origin is Origin.DEVICE]
     own = [gap for gap in alerts if abs(gap.start - gap_start) < SECOND]

@@ -38,8 +38,8 @@ def _check_request() -> BaseResponse | None:
     if handed_on := hand_on_if_cut_off():
         leave_audit()  # the other node writes the line
         return handed_on
-    who = identify_sender()
     rule = RULES.get(request.endpoint or "")
+    who = identify_sender(by_player_link=rule is not None and rule.is_for_players)
     if rule is None:
         if request.endpoint is not None:
             log.error("the route %s has no rule and is refused", request.endpoint)
@@ -56,6 +56,8 @@ def _check_request() -> BaseResponse | None:
         _check_node()
         return None
     if who is None:
+        if rule.is_for_players:
+            raise NotLoggedIn("This address is not valid any more: copy a new one from the details of the channel.")
         return _demand_login()
     return _check_rule(who, rule)
 

@@ -364,6 +364,13 @@ export {};
  * @property {string[]} requires
  */
 
+/**
+ * @typedef {object} PlayerLink An address for a player. `expires_at` null: it has no end, and works on this machine
+ *   only, without accounts.
+ * @property {string} address
+ * @property {string|null} expires_at
+ */
+
 /** @typedef {{code: string, detail: string}} Problem A problem of a camera, channel or stream. */
 
 /**

@@ -35,7 +35,7 @@ class DiskCalls:
 
 
 def in_time(call: Callable[[], T], timeout_s: float) -> T:
-    """Return the result of a call that runs in a thread of its own. Raise DiskHangs, or the error of the call."""
+    """Return the result of a call that runs in its own thread. Raise DiskHangs, or the error of the call."""
     outcome: _Outcome[T] = _Outcome(call)
     return outcome.wait(outcome.start("disk-read"), timeout_s)
 

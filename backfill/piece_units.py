@@ -63,7 +63,7 @@ class PieceUnits:
         self.is_over = False
         self.size_bytes = 0
         self.frames_lost = 0
-        """Frames that are missing from what was taken."""
+        """Frames that the taken stream lacks."""
         self.lossy: list[Stretch] = []
         """Left out because of lost frames."""
         self.stretches: list[Stretch] = []

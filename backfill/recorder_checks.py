@@ -96,7 +96,7 @@ class RecorderChecks:
             is_asked = True
             error = self._try(*key, partial(self._check_channel, *key, now))
             if isinstance(error, CameraUnsupported):
-                break  # it has no recordings of its own
+                break  # it has no recordings
             is_complete = is_complete and self._checked_at.get(key) == now
             if isinstance(error, OF_CAMERA):
                 break

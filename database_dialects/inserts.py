@@ -1,4 +1,4 @@
-"""INSERT statements that say what happens if a row is there already. SQLAlchemy has them for each engine only."""
+"""INSERT statements with a rule for rows that exist already. SQLAlchemy has them for each engine only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a node tells the others of itself: the load of this process, and the build of its program."""
+"""The load of this process and the build of its program, for the other nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a node does that does not reach the database any more: it waits for it nowhere, until its lease is renewed.
+"""The reaction of a node that has lost the database: none of its requests waits for the database until the lease is renewed.
 
 A network that drops packets, or a server that hangs, leaves connections open, and statements then wait for minutes.
 """

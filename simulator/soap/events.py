@@ -134,7 +134,7 @@ class EventService(SoapService):
         self._single, self._faults = single, faults
 
     def operations(self) -> dict[str, Handler]:
-        """Those of a subscription, too: the fault `events` may leave it without an address of its own."""
+        """Those of a subscription, too: the fault `events` may leave it without an address."""
         return {
             **self._single.operations(),
             "tev:GetServiceCapabilities": self.get_service_capabilities,

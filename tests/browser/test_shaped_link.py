@@ -232,7 +232,7 @@ def test_a_page_that_reads_nothing_for_20_s_returns_to_the_present(viewer: Page,
     looks = Looks(viewer, recorder)
     with Slowness() as machine:
         viewer.evaluate("() => { const endMs = Date.now() + 20_000; while (Date.now() < endMs); }")
-        viewer.wait_for_timeout(3000)  # what has waited is shown or left out meanwhile
+        viewer.wait_for_timeout(3000)  # the page shows or drops the waiting frames meanwhile
         found = looks.judge("after 20 s without reading", looks.during(10))
     assert found["behind_p95_s"] <= 1.2 * machine.factor()
     assert found["frames_a_second"] >= 12 / machine.factor()

@@ -21,7 +21,7 @@ export function offerAddress(api, cameraId, channelNow) {
     button.disabled = true;
     try {
       const { address, expires_at: end } = await api.makePlayerLink(cameraId, channel);
-      // Where the clipboard is closed, the user copies the text.
+      // Without a clipboard, the user copies the text.
       setText(note, (await copied(address)) ? (end ? COPIED : COPIED_HERE) : address);
     } catch (error) {
       setText(note, problemOf(error).detail);

@@ -1,4 +1,4 @@
-"""The reaction of a node that has lost the database: none of its requests waits for the database until the lease is renewed.
+"""A node that has lost the database: none of its requests waits for the database until the lease is renewed.
 
 A network that drops packets, or a server that hangs, leaves connections open, and statements then wait for minutes.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -16,17 +17,21 @@ class OpenConnections:
     """Connections to PostgreSQL. Safe between threads."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._open: weakref.WeakSet[psycopg.Connection[Any]] = weakref.WeakSet()
 
     def add(self, connection: psycopg.Connection[Any]) -> None:
-        self._open.add(connection)
+        with self._lock:
+            self._open.add(connection)
 
     def end_all(self) -> None:
         """End all connections. A statement that waits on one of them fails immediately, with the driver's error."""
-        for connection in list(self._open):
+        with self._lock:
+            ending = list(self._open)
+            self._open.clear()
+        for connection in ending:
             with suppress(Exception):  # it has ended by itself
                 _shut_down(connection)
-            self._open.discard(connection)
 
 
 def _shut_down(connection: psycopg.Connection[Any]) -> None:

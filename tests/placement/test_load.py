@@ -36,7 +36,7 @@ def test_another_node_sees_load_and_build_until_the_node_is_gone(
     assert [(view.streams, view.cpu_share) for view in b.nodes()] == [(None, None), (0, 0.0)]
 
 
-def test_the_load_counts_streams_and_the_processor_time_since_the_last_look(clock: HandClock) -> None:
+def test_the_load_has_streams_and_processor_time_since_the_last_look(clock: HandClock) -> None:
     sessions = ["one", "two"]
     meter = LoadMeter(clock, lambda: sessions)
     assert meter.read() == NodeLoad(2, 0.0)  # too soon after the start for a share

@@ -124,6 +124,11 @@ class ObservedCluster(Cluster):
         answer.raise_for_status()
         until(lambda: not self.cameras_of(name), what="a node without cameras")
 
+    def add_wall(self, name: str) -> int:
+        """Add a wall, which no camera's owner has to answer. Return the status of the answer."""
+        body = {"name": name, "layout": 1, "tiles": []}
+        return self.admin.post(f"{self.url}/api/walls", json=body, timeout=LIMIT_S).status_code
+
     def record(self, camera_id: int) -> None:
         """Record the sub stream of a camera's first channel, and return once the recording runs."""
         body = {"mode": "continuous", "quality": "sub"}

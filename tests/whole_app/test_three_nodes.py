@@ -114,6 +114,7 @@ def test_a_node_that_is_cut_off_the_database_ends_all_it_has(cluster: ObservedCl
             assert connections.last_s(CUT_OFF) - began_s < machine.allowed_s(FENCE_S + 0.5)
             until(lambda: len(door.since(began_s + machine.allowed_s(LEASE_S))) > 30, what="requests after the lease")
             late = door.since(began_s + machine.allowed_s(LEASE_S))
+        assert [cluster.add_wall(f"wall {number}") for number in range(6)] == [201] * 6
         assert {answer.status for answer in late} <= {200, 302}, late
         assert max(answer.took_s for answer in late) < machine.allowed_s(1.0), late
         cluster.network.is_cut.clear()

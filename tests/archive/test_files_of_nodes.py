@@ -117,7 +117,7 @@ def test_a_node_takes_over_the_rows_of_the_app_before_it_had_a_name(database: Da
 
 
 @pytest.mark.parametrize(("former", "now"), [("", "north"), ("north", "")])
-def test_a_name_that_was_given_or_taken_twice_leaves_one_row_for_each_file(
+def test_a_name_given_or_taken_twice_leaves_one_row_for_each_file(
     database: Database, tmp_path: Path, former: str, now: str
 ) -> None:
     """Both rows may have a copy. The one that no row names any more is deleted from the storage."""

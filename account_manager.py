@@ -12,16 +12,17 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from accounts.audit import AuditLog
 from accounts.login_limits import LoginLimits
 from accounts.passwords import Passwords, check_password
+from accounts.player_links import PlayerLink, is_signed, read_link, write_link
 from accounts.records import ApiToken, LoginSession, TokenDraft, User, UserChange, UserDraft, Visitor
 from accounts.shared_failures import SharedFailures
 from accounts.store import AccountStore, StoredUser, name_key
-from core.access import Principal, Role, lesser
+from core.access import Principal, Role, Scope, lesser
 from core.clock import Clock
 from core.errors import AppError, InvalidRequest, NotLoggedIn
 from core.secrets import Secret
@@ -35,6 +36,7 @@ _CACHE_S = 1.0
 _WRITE_SEEN_EVERY_S = 60.0
 _MAX_CACHED = 2000
 _MAX_TOKEN_LENGTH = 100
+_LINK_LIFE = timedelta(hours=24)
 _LOGIN_TRIES = 2  # a concurrent login may replace the hash by one with newer parameters
 
 
@@ -52,7 +54,7 @@ class AccountManager:
         self._max_age = timedelta(seconds=settings.login_max_s)
         self._limits = LoginLimits(())
         self._lock = threading.Lock()
-        self._cached: dict[str, tuple[Principal, float]] = {}
+        self._cached: dict[tuple[str, str], tuple[Principal, float]] = {}  # by kind and token
         self._seen_s: dict[str, float] = {}
         self._has_accounts = False
         self._counted_s = -_CACHE_S
@@ -141,13 +143,17 @@ class AccountManager:
 
     def principal_of_session(self, token: str) -> Principal | None:
         """Return the principal of a cookie, or None if its login has ended."""
-        return self._principal(token, self._look_up_session)
+        return self._principal("session", token, self._look_up_session)
 
     def principal_of_token(self, token: str) -> Principal | None:
         """Return the principal of an API token; None if it is unknown or expired, or if its owner is disabled."""
         if not token.startswith(TOKEN_PREFIX):
             return None
-        return self._principal(token, self._look_up_token)
+        return self._principal("token", token, self._look_up_token)
+
+    def principal_of_player_link(self, text: str) -> Principal | None:
+        """Return a viewer of one channel; None if the address or the login that made it has ended."""
+        return self._principal("player link", text, self._look_up_link)
 
     def log_out(self, principal: Principal) -> None:
         if principal.kind == "session":
@@ -261,6 +267,20 @@ class AccountManager:
         self._store.remove_token(token_id)
         self._report_ended({f"token:{token_id}"})
 
+    def make_player_link(self, principal: Principal, camera_id: int, channel: int) -> tuple[str, datetime]:
+        """Return an address's secret part for a player of one channel, and the end of its life.
+
+        It ends earlier with the login. Raise InvalidRequest for an API token, which a player can send in a header.
+        """
+        found = None
+        if principal.kind == "session":
+            found = self._store.session_with_hash(int(principal.key.partition(":")[2]))
+        if found is None:
+            raise InvalidRequest("Log in with an account to make an address for another player.")
+        item, _, token_hash = found
+        link = PlayerLink(item.id, camera_id, channel, (self._clock.now_utc() + _LINK_LIFE).replace(microsecond=0))
+        return write_link(link, token_hash), link.expires_at
+
     # ---- inside ----------------------------------------------------------------------------------
 
     def _add(self, draft: UserDraft, *, only_first: bool) -> User:
@@ -309,12 +329,12 @@ class AccountManager:
             return None
         return token, Principal("session", user.name, user.role, user.scope, user.id, f"session:{session_id}")
 
-    def _principal(self, token: str, look_up: Callable[[str], Principal | None]) -> Principal | None:
+    def _principal(self, kind: str, token: str, look_up: Callable[[str], Principal | None]) -> Principal | None:
         if not 20 <= len(token) <= _MAX_TOKEN_LENGTH or not token.isascii():
             return None
         now_s = self._clock.monotonic_s()
         with self._lock:
-            cached = self._cached.get(token)
+            cached = self._cached.get((kind, token))
             changes = self._changes
         if cached is not None and now_s - cached[1] < _CACHE_S:
             return cached[0]
@@ -323,9 +343,9 @@ class AccountManager:
             if len(self._cached) >= _MAX_CACHED:
                 self._cached.clear()
             if principal is not None and changes == self._changes:  # otherwise it may have ended during the look-up
-                self._cached[token] = (principal, now_s)
+                self._cached[kind, token] = (principal, now_s)
             else:
-                self._cached.pop(token, None)
+                self._cached.pop((kind, token), None)
         return principal
 
     def _look_up_session(self, token: str) -> Principal | None:
@@ -348,6 +368,19 @@ class AccountManager:
         self._note_seen(key, lambda: self._store.touch_token(item.id, self._clock.now_utc()))
         scope = item.scope.within(user.scope)
         return Principal("token", f"{user.name}/{item.name}", lesser(item.role, user.role), scope, user.id, key)
+
+    def _look_up_link(self, text: str) -> Principal | None:
+        link = read_link(text)
+        if link is None or link.expires_at <= self._clock.now_utc():
+            return None
+        found = self._store.session_with_hash(link.session_id)
+        if found is None or not is_signed(text, found[2]) or found[1].disabled or self._is_expired(found[0]):
+            return None
+        _, user, _ = found
+        key = f"session:{link.session_id}"
+        self._note_seen(key, lambda: None)  # a player does not prolong the login
+        scope = Scope({link.camera_id: frozenset({link.channel})}).within(user.scope)
+        return Principal("token", f"{user.name}/player", Role.VIEWER, scope, user.id, key)
 
     def _delete_expired(self) -> None:
         now = self._clock.now_utc()

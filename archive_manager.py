@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 
 from archive.channel_recorder import RecordingState
@@ -15,7 +15,7 @@ from archive.gaps import GapStore, RecordingGap
 from archive.index import ArchiveIndex
 from archive.inflow import Inflow
 from archive.installation import Installation
-from archive.kept import Channel, KeptRanges, KeptSpans
+from archive.kept import KeptRanges
 from archive.local_files import LocalFiles
 from archive.open_files import OpenFiles
 from archive.pauses import PauseStore
@@ -23,6 +23,7 @@ from archive.pre_roll import PreRollBudget
 from archive.publishing import FilePublisher
 from archive.readable import ReadableFiles
 from archive.recorder import ChannelRecorders
+from archive.records import to_ms
 from archive.reindexing import Reindexed, reindex
 from archive.retention import Retention, RetentionParts
 from archive.rules import RuleStore
@@ -32,7 +33,7 @@ from archive.signs import SignsOfLife
 from archive.storage_report import StorageReport
 from archive.storage_view import StorageView
 from archive.storages import NodeStorage, Storages
-from archive.stream_reader import StreamReader
+from archive.stream_reader import StoredFragment, StreamReader
 from archive.stream_recorder import RecorderParts
 from archive.troubles import gap_troubles, volume_troubles
 from archive.volumes import Volumes
@@ -198,6 +199,17 @@ class ArchiveManager:
         streams = [it for it in self.index.streams(camera_id, channel) if quality in (None, it.quality)]
         return self.index.stretches(streams, start, end)
 
+    def fragments(self, stream: StreamKey, start: datetime, end: datetime) -> Iterator[StoredFragment]:
+        """Yield the fragments of [start, end), from the key frame before it on, up to the one behind it.
+
+        Each can be read until the next one is requested. Raise ArchiveUnreadable or Unavailable.
+        """
+        with closing(StreamReader(self._files, stream)) as reader:
+            for item in reader.fragments_from(to_ms(start), crosses_gaps=True):
+                if item.fragment.is_key and item.fragment.start_utc_ms >= to_ms(end):
+                    return
+                yield item
+
     def open_replay(self, source: ReplaySource) -> ReplayConnection:
         """Return a connection that plays a recording of the archive. Raise NotFound for one of the device."""
         stream = StreamKey.of_token(source.camera_id, source.recording_token)
@@ -214,6 +226,10 @@ class ArchiveManager:
     def rules(self) -> dict[tuple[int, int], RecordingRule]:
         """Return all stored rules, by camera and channel."""
         return self._rules.rules()
+
+    def load_rules(self) -> None:
+        """Read the rules that other nodes may have changed. Raise Unavailable."""
+        self._rules.load()
 
     @property
     def pre_roll_bytes(self) -> int:
@@ -361,10 +377,6 @@ class ArchiveManager:
         if limit_days is not None and start < self._clock.now_utc() - timedelta(days=limit_days):
             return False
         return self._kept.covers(camera_id, channel, start, end)
-
-    def unchanged_kept(self) -> AbstractContextManager[Mapping[Channel, KeptSpans]]:
-        """Yield the kept times by channel. Until the end of the block this process keeps and releases no range."""
-        return self._kept.unchanged()
 
     def unkeep(self, range_id: int, by: Principal) -> None:
         """Let the retention delete a range again. Raise NotFound, or Forbidden for a range of another user."""

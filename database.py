@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
@@ -61,6 +62,9 @@ class Database:
         self._dialect: DatabaseDialect | None = None
         self._upgrades = True
         self._patience_s: float | None = None
+        self._is_lost: Callable[[], bool] = lambda: False
+        self._connect_s: float | None = None
+        self._began_s: dict[object, float] = {}  # of the open sessions
 
     @property
     def name(self) -> str:
@@ -92,6 +96,8 @@ class Database:
         """
         if self._engine is not None:
             return
+        if self._connect_s is not None:
+            self.dialect.give_up_when(self._is_lost, self._connect_s)
         engine = self.dialect.make_engine()
         try:
             if self._upgrades:
@@ -110,6 +116,21 @@ class Database:
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
+
+    def give_up_when(self, is_lost: Callable[[], bool], connect_s: float) -> None:
+        """Let read() and write() raise Unavailable immediately while `is_lost()`. Call it before open().
+
+        `connect_s`: the longest wait for a new connection.
+        """
+        self._is_lost, self._connect_s = is_lost, connect_s
+
+    def longest_s(self) -> float:
+        """Return the seconds for which the oldest open session has been open; 0 if there is none."""
+        return time.monotonic() - min(list(self._began_s.values()), default=time.monotonic())
+
+    def end_connections(self) -> None:
+        """End all connections to the server of the database, so that threads that wait for it get Unavailable."""
+        self.dialect.end_connections()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -133,6 +154,10 @@ class Database:
     def _session(self, use: Use) -> Iterator[Session]:
         if self._engine is None:
             raise Unavailable("The app is starting or stopping.")
+        if self._is_lost():
+            raise Unavailable("The database cannot be reached.", code="database_unreachable", retry_after_s=5)
+        key = object()
+        self._began_s[key] = time.monotonic()
         try:
             with self.dialect.connect(self._engine, use) as connection, Session(connection) as session:
                 yield session
@@ -142,6 +167,8 @@ class Database:
             raise Unavailable("The database was busy for too long.", code="database_locked") from error
         except exc.DBAPIError as error:
             raise self.dialect.translated(error) from error
+        finally:
+            del self._began_s[key]
 
     @contextmanager
     def listening(self, channel: str) -> Iterator[Listener]:

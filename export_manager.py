@@ -6,6 +6,7 @@ a channel that they may not see any more.
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from core.access import Permission, Principal
+from core.archive import Origin, origin_of
 from core.clock import Clock
 from core.errors import AppError, Conflict, InvalidRequest, LimitReached, NotFound, StorageFull, Unavailable
 from core.records import VideoFormat
@@ -33,6 +35,8 @@ from media.process import Spawner
 from media.rtsp.gateway import RtspGateway
 from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
+
+log = logging.getLogger(__name__)
 
 __all__ = ["ExportManager"]
 
@@ -146,12 +150,16 @@ class ExportManager:
         """Return what an export would give. May wait for the device. Raise InvalidRequest, NotFound, a DeviceError."""
         self._check(draft)
         seconds = size = 0.0
+        is_about = bool(most_copies(draft))
         for wanted in draft.ranges:
             recorded_s = self._recorded_s(wanted) or self._indexed_s(wanted)
             seconds += recorded_s
             video = self._main_video(wanted)
-            size += bytes_with_copies(draft, recorded_s * self._bytes_per_s(wanted), video)
-        return ExportEstimate(seconds, round(size), is_about=True, free_bytes=self._free_bytes())
+            stored_bytes = self._stored_bytes(wanted)
+            is_about = is_about or stored_bytes is None
+            range_bytes = recorded_s * self._bytes_per_s(wanted) if stored_bytes is None else stored_bytes
+            size += bytes_with_copies(draft, range_bytes, video)
+        return ExportEstimate(seconds, round(size), is_about, free_bytes=self._free_bytes())
 
     def add(self, who: Principal, draft: ExportDraft) -> ExportJob:
         """Queue a job. May wait for the device. Users other than admins may have half of all exports.
@@ -343,6 +351,26 @@ class ExportManager:
                 "The app is still reading the recorder's list of this range.", code="not_indexed", retry_after_s=10
             )
         return recorded_s
+
+    def _stored_bytes(self, wanted: ExportRange) -> int | None:
+        """Return the size of the archive's recordings of a range; None if others are needed, or if it is not known."""
+        places = self._recordings.channel_places(wanted.camera_id, wanted.channel, wanted.start)
+        places = tuple(place for place in places if place.start < wanted.end)
+        if not places or any(origin_of(place.recording_token) is Origin.DEVICE for place in places):
+            return None
+        try:
+            return sum(
+                self._recordings.archived.size_bytes(
+                    wanted.camera_id,
+                    place.recording_token,
+                    max(place.start, wanted.start),
+                    min(place.end, wanted.end),
+                )
+                for place in places
+            )
+        except AppError as error:
+            log.info("the size of the archive's recordings is not known: %s", error.detail)
+            return None
 
     def _bytes_per_s(self, wanted: ExportRange) -> float:
         """Return the rate of the last export of this channel, otherwise the one that the device states."""

@@ -71,9 +71,10 @@ class ObjectStorageManager:
 
     def troubles(self) -> Sequence[Trouble]:
         """Return the trouble of an object storage that has failed for a minute."""
-        if not self._health.is_alert:
+        state = self._health.alert
+        if state is None:
             return ()
-        url, state = self._settings.object_storage_url, self._health.state
+        url = self._settings.object_storage_url
         return (Trouble(key="object storage", kind=EventKind.STORAGE, reason=f"copies_{state}", label=url),)
 
     def _read_sums(self) -> tuple[tuple[WaitingFiles, ...], StoredCopies]:

@@ -36,6 +36,7 @@ from media.rtsp.gateway import RtspGateway
 from media.rtsp.replay.interface import ReplayConnection, ReplayRank
 from onvif_manager import OnvifManager
 from onvif_services.faults import SoapFault
+from recordings.archived import ArchivedRecordings
 from recordings.device_clock import DeviceClock, RepeatedHours, range_clock
 from recordings.found import found_recordings, page_of, with_archived
 from recordings.indexing import Indexer, missing_intervals
@@ -75,6 +76,7 @@ class RecordingManager:
         self._clock = clock
         self._cameras = cameras
         self._archive = archive
+        self.archived = ArchivedRecordings(archive)
         self._server = ServerRecordings(archive, flush_s=settings.archive_flush_s)
         self._store = RecordingStore(database)
         self._indexer = Indexer(self._store, clock, cameras)

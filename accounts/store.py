@@ -45,6 +45,9 @@ def name_key(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
+_MOST_ID = 2**31  # of the columns; a larger number is an error in PostgreSQL
+
+
 def hash_of(token: str) -> bytes:
     """Return the SHA-256 of a token. A slow hash would gain nothing: 256 random bits cannot be guessed."""
     return hashlib.sha256(token.encode()).digest()
@@ -203,6 +206,15 @@ class AccountStore:
                 .where(LoginSessionRow.token_hash == hash_of(token))
             ).first()
             return None if found is None else (_login(found[0], found[1].name), _user(found[1]))
+
+    def session_with_hash(self, session_id: int) -> tuple[LoginSession, User, bytes] | None:
+        """Return a login, its user, and the hash of its token."""
+        with self._database.read() as session:
+            row = session.get(LoginSessionRow, session_id) if session_id < _MOST_ID else None
+            if row is None:
+                return None
+            user = _row(session, row.user_id)
+            return _login(row, user.name), _user(user), row.token_hash
 
     def sessions(self) -> list[LoginSession]:
         with self._database.read() as session:

@@ -18,7 +18,7 @@ from core.recordings import SERVER_ABILITIES, ReplayAbilities
 from media.archive.file_reader import ArchiveFileError
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.rtsp.client.connection import ReadLimit
-from media.rtsp.replay.interface import END_OF_RECORDING, NO_DATA, ReplayConnection, ReplayConsumer
+from media.rtsp.replay.interface import END_OF_RECORDING, NO_DATA, ReplayConnection, ReplayConsumer, ReplayRank
 from media.units import UnitDescription
 
 log = logging.getLogger(__name__)
@@ -96,6 +96,9 @@ class DiskReplayConnection(ReplayConnection):
     def received_bytes(self) -> int:
         """Return 0: a recorder sends nothing for this connection."""
         return 0
+
+    def set_rank(self, rank: ReplayRank) -> None:
+        """Do nothing: files can be read as often as needed."""
 
     def close(self, wait_s: float = 0.0) -> None:
         """End the thread. It may outlast `wait_s` while a disk does not answer."""

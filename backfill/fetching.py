@@ -7,27 +7,27 @@ the next one begins. So no frame comes twice, and none over the archive's own fo
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from archive.stream_writer import StreamWriter
+from backfill.piece_units import Group, PieceUnits
 from backfill.received import PlaybackEnded, ReceivedUnits
 from backfill.records import Stretch
 from core.archive import GapReason
 from core.clock import Clock
-from core.errors import CameraBadAnswer, CameraUnreachable, CameraUnsupported, DeviceError, StorageFull
+from core.errors import CameraUnreachable, CameraUnsupported, DeviceError, StorageFull
 from core.reading_pace import ReadingPace
 from core.recordings import RecorderTimes
 from core.zones import certain_parts
-from media.codecs.access_unit import VIDEO, AccessUnit
+from media.codecs.access_unit import AccessUnit
 from media.rtsp.replay.interface import ReplayConnection
 from media.units import UnitDescription
 
 _TICK_S = 0.25
 _BEYOND_S = 20.0  # for the key frame after the end of a piece
 _TOLERANCE_S = 0.05
-_GAP_S = 1.5
 _MOST_WAITING_BYTES = 8_000_000  # for the disk; recordings that run have the rest of its queue
 _WRITTEN_WITHIN_S = 90.0
 _CODECS = ("h264", "hevc")
@@ -35,11 +35,23 @@ _CODECS = ("h264", "hevc")
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The result of a piece: its stretches in the archive, the end of the last one, and the read bytes."""
+    """The result of a piece: its stretches in the archive, and their bytes.
 
-    stretches: tuple[Stretch, ...]
-    reached: datetime
-    size_bytes: int
+    `frames_lost`: frames that are missing from the stretches. `lossy`: left out, because frames were lost in them.
+    """
+
+    stretches: tuple[Stretch, ...] = ()
+    size_bytes: int = 0
+    frames_lost: int = 0
+    lossy: tuple[Stretch, ...] = ()
+
+    def __add__(self, other: Fetched) -> Fetched:
+        return Fetched(
+            (*self.stretches, *other.stretches),
+            self.size_bytes + other.size_bytes,
+            self.frames_lost + other.frames_lost,
+            (*self.lossy, *other.lossy),
+        )
 
 
 class PieceFetcher:
@@ -70,25 +82,25 @@ class PieceFetcher:
         """All bytes that came from the recorder, also those of unwanted frames and of interrupted pieces."""
         self.wake = threading.Event()
 
-    def fetch(self, stretch: Stretch, *, goes_on: bool) -> Fetched:
+    def fetch(self, stretch: Stretch, *, goes_on: bool, repeats: bool = True) -> Fetched:
         """Fetch a stretch. `goes_on`: the next piece begins at its end, so it ends with a key frame there.
+
+        `repeats`: leave groups of pictures out that lost frames, for another try.
 
         An hour of the recorder's local time that comes twice is left out: its frames may be those of the other one.
         Raise a DeviceError, StorageFull, or what `check` raises. Frames that were written until then stay.
         """
         name, start_s, end_s = self._times.zone.name, stretch.start.timestamp(), stretch.end.timestamp()
         parts = [_stretch(*part) for part in certain_parts(name, start_s, end_s)] if name else [stretch]
-        found = Fetched((), stretch.start, 0)
+        found = Fetched()
         for part in parts:
-            fetched = self._fetch_part(part, goes_on=goes_on and part.end == stretch.end)
-            stretches, size = (*found.stretches, *fetched.stretches), found.size_bytes + fetched.size_bytes
-            found = Fetched(stretches, fetched.reached, size)
+            found += self._fetch_part(part, goes_on=goes_on and part.end == stretch.end, repeats=repeats)
         return found
 
-    def _fetch_part(self, stretch: Stretch, *, goes_on: bool) -> Fetched:
+    def _fetch_part(self, stretch: Stretch, *, goes_on: bool, repeats: bool) -> Fetched:
         """Fetch a stretch in which the recorder's times have one difference to true time."""
         correction_s = self._times.correction_at(stretch.start.timestamp())
-        run = _Run(stretch, correction_s, goes_on=goes_on)
+        run = PieceUnits(stretch, correction_s, goes_on=goes_on, repeats=repeats)
         received = ReceivedUnits(self._connection, self.wake)
         start_s, end_s = stretch.start.timestamp(), stretch.end.timestamp()
         self._connection.play(
@@ -103,9 +115,9 @@ class PieceFetcher:
             self._connection.pause()
             self._writer.on_end(GapReason.UNKNOWN)
         self._await_written(run)
-        return Fetched(tuple(run.stretches), run.reached, run.size_bytes)
+        return Fetched(tuple(run.stretches), run.size_bytes, run.frames_lost, tuple(run.lossy))
 
-    def _take_all(self, received: ReceivedUnits, run: _Run) -> None:
+    def _take_all(self, received: ReceivedUnits, run: PieceUnits) -> None:
         heard_s = self._clock.monotonic_s()
         while not run.is_over:
             self._check()
@@ -123,24 +135,29 @@ class PieceFetcher:
             if isinstance(item, DeviceError):
                 raise item
             if isinstance(item, PlaybackEnded):
+                self._archive(run.finish())
                 return
             if isinstance(item, UnitDescription):
                 self._describe(item)
             else:
-                self._write(item, run)
+                self._take(item, run)
 
     def _describe(self, description: UnitDescription) -> None:
         if description.video.codec not in _CODECS:
             raise CameraUnsupported("This recording's video is neither H.264 nor H.265.", service="replay")
         self._writer.on_description(description)
 
-    def _write(self, units: Sequence[AccessUnit], run: _Run) -> None:
-        taken, utc_s = run.take(units)
+    def _take(self, units: Sequence[AccessUnit], run: PieceUnits) -> None:
         size_bytes = sum(len(part) for unit in units for part in unit.parts)
         self.read_bytes += size_bytes
         self._pace.took(size_bytes)
-        if taken:
-            self._writer.on_units(taken, utc_s)
+        self._archive(run.take(units))
+
+    def _archive(self, groups: Iterable[Group]) -> None:
+        for group in groups:
+            if group.ends_stretch:
+                self._writer.on_end(GapReason.UNKNOWN)
+            self._writer.on_units(group.units, group.utc_s)
 
     def _waits_for_disk(self) -> float:
         """Return how long to wait because the disk is behind. Raise StorageFull if nothing is written."""
@@ -149,7 +166,7 @@ class PieceFetcher:
             raise StorageFull(f"The archive cannot be written ({problem.value}).", code="archive_problem")
         return _TICK_S if self._writer.queued_bytes > _MOST_WAITING_BYTES else 0.0
 
-    def _await_written(self, run: _Run) -> None:
+    def _await_written(self, run: PieceUnits) -> None:
         """Wait until everything is on the disk and in the index. Raise StorageFull if that takes too long."""
         if not run.stretches:
             return
@@ -165,74 +182,6 @@ class PieceFetcher:
     def _wait(self, timeout_s: float) -> None:
         self.wake.wait(timeout_s)
         self.wake.clear()
-
-
-class _Run:
-    """The units of one piece: which of them are taken, with their true times."""
-
-    def __init__(self, wanted: Stretch, correction_s: float, *, goes_on: bool) -> None:
-        self._start_s = wanted.start.timestamp() - _TOLERANCE_S
-        self._end_s = wanted.end.timestamp()
-        self._correction_s = correction_s
-        self._goes_on = goes_on
-        self._has_begun = False
-        self._at_s = self._start_s
-        self.last_video_s = 0.0
-        self._step_s = 0.04
-        self.is_over = False
-        self.size_bytes = 0
-        self.reached = wanted.start
-        self.stretches: list[Stretch] = []
-
-    def take(self, units: Sequence[AccessUnit]) -> tuple[list[AccessUnit], list[float]]:
-        """Return the wanted units with their times."""
-        taken: list[AccessUnit] = []
-        utc_s: list[float] = []
-        for unit in units:
-            if self._is_wanted(unit):
-                taken.append(unit)
-                utc_s.append(self._at_s)
-                self.size_bytes += sum(len(part) for part in unit.parts)
-            if self.is_over:
-                break
-        return taken, utc_s
-
-    def _is_wanted(self, unit: AccessUnit) -> bool:
-        if unit.track != VIDEO:
-            if unit.device_s is not None and self._has_begun:
-                self._at_s = unit.device_s - self._correction_s
-            return self._has_begun
-        if unit.device_s is None or not unit.is_time_confirmed:
-            raise CameraBadAnswer("The recorder does not tell the times of its frames, so they cannot be archived.")
-        at_s = unit.device_s - self._correction_s
-        if self._is_end(unit, at_s):
-            self.is_over = True
-            self.reached = datetime.fromtimestamp(at_s if self._goes_on else self._end_s, UTC)
-            self._extend(min(at_s, max(self._end_s, self.last_video_s + self._step_s)))
-            return False
-        if not self._has_begun:
-            if not unit.is_key or at_s < self._start_s:
-                return False
-            self._has_begun = True
-            self.stretches.append(_stretch(at_s, at_s))
-        elif at_s - self.last_video_s > _GAP_S:
-            self._extend(self.last_video_s + self._step_s)
-            self.stretches.append(_stretch(at_s, at_s))
-        else:
-            self._step_s = max(0.001, at_s - self.last_video_s) if at_s > self.last_video_s else self._step_s
-        self._at_s, self.last_video_s = at_s, max(at_s, self.last_video_s)
-        self._extend(at_s + self._step_s)
-        self.reached = self.stretches[-1].end
-        return True
-
-    def _is_end(self, unit: AccessUnit, at_s: float) -> bool:
-        if self._goes_on:
-            return at_s >= self._end_s - _TOLERANCE_S and (unit.is_key or at_s > self._end_s + _BEYOND_S)
-        return at_s >= self._end_s
-
-    def _extend(self, until_s: float) -> None:
-        if self.stretches and until_s > self.stretches[-1].start.timestamp():
-            self.stretches[-1] = _stretch(self.stretches[-1].start.timestamp(), until_s)
 
 
 def _stretch(start_s: float, end_s: float) -> Stretch:

@@ -1,14 +1,13 @@
-"""Plans without a user: jobs for gaps whose rule fills them, and alerts for the recorders' own gaps."""
+"""Plans without a user: jobs for gaps whose rule fills them. Lets the recorders be checked for their own gaps."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from archive.gaps import RecordingGap
 from archive_manager import ArchiveManager
 from backfill.planning import (
     SETTLED,
@@ -23,30 +22,24 @@ from backfill.planning import (
     wanted_stretches,
     without,
 )
+from backfill.recorder_checks import OF_CAMERA, RecorderChecks
 from backfill.records import AUTOMATIC, Backfill, BackfillState, Stretch
 from backfill.store import BackfillStore
 from backfill.targets import Targets
-from core.archive import GapReason, Origin, RecordingMode, RecordingRule
+from core.archive import RecordingMode, RecordingRule
 from core.backoff import growing_wait_s
 from core.clock import Clock
-from core.errors import AppError, CameraBusy, CameraUnreachable, NotFound
+from core.errors import AppError, NotFound
 from core.records import CameraStatus
 from onvif_manager import OnvifManager
 
 log = logging.getLogger(__name__)
 
 _BACK = timedelta(days=7)
-_LISTS_LATE = timedelta(minutes=20)  # after so long, a recording that is not listed does not exist
 _LISTS_LATE_FOR = timedelta(hours=1)
-_CHECK_EVERY = timedelta(days=1)
-_CHECK_END_EVERY = timedelta(minutes=10)
-_DAY = timedelta(days=1)
-_CONTINUOUS = 0.95  # a recorder that had so much of the day before is expected to record all the time
-_DEVICE_GAP_S = 60.0
 _AFTER_FAILURE_S = 600.0
 _ASK_AGAIN_S = 600.0
 _ASK_AT_MOST_S = 3600.0
-_OF_CAMERA = (CameraBusy, CameraUnreachable)  # the other channels would fail, too
 _KEPT = timedelta(days=8)  # a job of a rule, after its end: longer than the planner looks back
 
 
@@ -64,15 +57,6 @@ class _Answer:
     times: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Suspicion:
-    """Gaps of a recorder that a check has found at `found_at`. `until`: the end of the time that it has checked."""
-
-    gaps: tuple[Stretch, ...]
-    until: datetime
-    found_at: datetime
-
-
 class BackfillPlanner:
     """For one thread, except proposals()."""
 
@@ -86,13 +70,11 @@ class BackfillPlanner:
         self._clock = clock
         self._asked: dict[tuple[int, int], _Answer] = {}
         self._proposals: dict[tuple[int, int], tuple[Stretch, ...]] = {}
-        self._checked_at: dict[tuple[int, int], datetime] = {}
-        self._suspicions: dict[tuple[int, int], _Suspicion] = {}
-        self._end_checked_at: dict[int, datetime] = {}  # by the id of an open gap
         self._not_before_s: dict[tuple[int, int | None], float] = {}  # after errors; channel None: of a whole camera
+        self._checks = RecorderChecks(targets, archive.gap_store, cameras, clock, self._may_ask)
 
     def plan(self, is_over: Callable[[], bool]) -> None:
-        """Add jobs for the gaps of rules, and note the gaps of recorders. `is_over` True ends it early."""
+        """Add jobs for the gaps of rules, and check the recorders. `is_over` True ends it early."""
         rules = self._archive.rules()
         self._proposals = {key: found for key, found in self._proposals.items() if key in rules}
         for (camera_id, channel), rule in sorted(rules.items()):
@@ -105,12 +87,11 @@ class BackfillPlanner:
                 self._proposals[camera_id, channel] = () if rule.backfills else tuple(fillable)
                 if rule.backfills:
                     self._add_jobs(camera_id, channel, fillable)
-                self._check_recorder(camera_id, channel)
             except AppError as error:
                 log.debug("camera %d, channel %d: no backfill is planned (%s)", camera_id, channel, error.code)
-                key = camera_id, None if isinstance(error, _OF_CAMERA) else channel
+                key = camera_id, None if isinstance(error, OF_CAMERA) else channel
                 self._not_before_s[key] = self._clock.monotonic_s() + _AFTER_FAILURE_S
-        self._end_unwatched_gaps(rules)
+        self._checks.check(is_over)
         self._store.remove_automatic(self._clock.now_utc() - _KEPT)
 
     def _may_ask(self, camera_id: int, channel: int) -> bool:
@@ -193,94 +174,3 @@ class BackfillPlanner:
         recent = [gap for gap in gaps if now - gap.end < _LISTS_LATE_FOR]
         if recent:
             self._targets.listed(camera_id, channel, Stretch(recent[0].start, recent[-1].end), again=True)
-
-    def _check_recorder(self, camera_id: int, channel: int) -> None:
-        """Once a day, note the gaps of the last day on a recorder that recorded all of the day before.
-
-        A gap that the recorder still shows after 20 minutes is none of a late list.
-        """
-        now, key = self._clock.now_utc(), (camera_id, channel)
-        if (open_gap := self._open_gap(camera_id, channel)) is not None:
-            self._check_end(open_gap, now)
-        suspicion = self._suspicions.get(key)
-        if suspicion is not None and now - suspicion.found_at >= _LISTS_LATE:
-            self._confirm(camera_id, channel, self._suspicions.pop(key), now)
-        checked_at = self._checked_at.get(key)
-        if checked_at is not None and now - checked_at < _CHECK_EVERY:
-            return
-        until = now - SETTLED
-        last = Stretch(max(until - _DAY, checked_at - SETTLED if checked_at else until - _DAY), until)
-        before = Stretch(until - 2 * _DAY, until - _DAY)
-        listed = self._targets.listed(camera_id, channel, Stretch(before.start, last.end))
-        self._checked_at[key] = now
-        if listed is None:
-            return
-        missing_before_s = sum(it.length_s for it in without([before], listed))
-        if missing_before_s > (1 - _CONTINUOUS) * before.length_s:
-            return
-        if gaps := self._unnoted_gaps(camera_id, channel, [last], listed):
-            self._suspicions[key] = _Suspicion(tuple(gaps), until, now)
-
-    def _unnoted_gaps(self, camera_id: int, channel: int, times: list[Stretch], listed: list[Stretch]) -> list[Stretch]:
-        """Return the gaps of a minute or more in these times that are not noted yet."""
-        window = Stretch(times[0].start, times[-1].end)
-        found = without(without(times, listed), self._device_gaps(camera_id, channel, window))
-        return [gap for gap in found if gap.length_s >= _DEVICE_GAP_S]
-
-    def _confirm(self, camera_id: int, channel: int, suspicion: _Suspicion, now: datetime) -> None:
-        """Ask the recorder again for its gaps, and make alerts of those that are still there."""
-        until = now - SETTLED
-        listed = self._targets.listed(camera_id, channel, Stretch(suspicion.gaps[0].start, until), again=True)
-        if listed is None:
-            self._suspicions[camera_id, channel] = replace(suspicion, found_at=now)  # asked again later
-            return
-        times = [Stretch(gap.start, gap.end if gap.end < suspicion.until else until) for gap in suspicion.gaps]
-        for gap in self._unnoted_gaps(camera_id, channel, times, listed):
-            end = gap.end if gap.end < until else None  # it goes on
-            made = self._archive.gap_store.begin(
-                camera_id, channel, gap.start, GapReason.UNKNOWN, end=end, origin=Origin.DEVICE
-            )
-            if made is not None:
-                self._archive.gap_store.alert(made.id)
-            log.warning(
-                "camera %d, channel %d: the recorder did not record from %s to %s",
-                camera_id,
-                channel,
-                gap.start.isoformat(timespec="seconds"),
-                end.isoformat(timespec="seconds") if end is not None else "now",
-            )
-
-    def _open_gap(self, camera_id: int, channel: int) -> RecordingGap | None:
-        """Return the gap of the recorder that goes on, as far as it is known."""
-        return next((gap for gap in self._open_gaps() if (gap.camera_id, gap.channel) == (camera_id, channel)), None)
-
-    def _open_gaps(self) -> list[RecordingGap]:
-        return self._archive.gap_store.open_gaps(Origin.DEVICE)
-
-    def _check_end(self, gap: RecordingGap, now: datetime) -> None:
-        """End a gap of the recorder if it records again. Ask once in ten minutes."""
-        checked_at = self._end_checked_at.get(gap.id)
-        if checked_at is not None and now - checked_at < _CHECK_END_EVERY:
-            return
-        until = now - SETTLED
-        window = Stretch(max(gap.start, until - 2 * _DAY), until)
-        listed = self._targets.listed(gap.camera_id, gap.channel, window)
-        self._end_checked_at[gap.id] = now
-        if listed is None:
-            return
-        missing = without([window], listed)
-        end = missing[0].end if missing and missing[0].start <= window.start else window.start
-        if end < until:
-            self._archive.gap_store.end(gap.id, end)
-
-    def _end_unwatched_gaps(self, rules: dict[tuple[int, int], RecordingRule]) -> None:
-        """End the gaps of recorders whose rules are off: no check ends them later."""
-        for gap in self._open_gaps():
-            rule = rules.get((gap.camera_id, gap.channel))
-            if rule is None or rule.mode is RecordingMode.OFF:
-                self._archive.gap_store.end(gap.id, self._clock.now_utc())
-
-    def _device_gaps(self, camera_id: int, channel: int, window: Stretch) -> list[Stretch]:
-        """Return the gaps of the recorder that are noted already, from an earlier run of the app."""
-        found = self._archive.gap_store.gaps(camera_id, channel, window.start, window.end, origin=Origin.DEVICE)
-        return [Stretch(gap.start, gap.end or window.end) for gap in found]

@@ -41,13 +41,16 @@ class Stretch:
 class BackfillPiece:
     """A part of a job, at most ten minutes. A job that is interrupted repeats one piece at most.
 
-    `lacking`: the stretches that the recorder listed and did not send. They are not requested again.
+    `lacking`: the stretches that the recorder listed and did not send. They are not requested again. `lossy`: stretches
+    that lost frames on the way and wait for a second try. `frames_lost`: frames that are missing after it.
     """
 
     stretch: Stretch
     is_done: bool = False
     size_bytes: int = 0
     lacking: tuple[Stretch, ...] = ()
+    lossy: tuple[Stretch, ...] = ()
+    frames_lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,10 @@ class Backfill:
     @property
     def lacking_s(self) -> float:
         return sum(stretch.length_s for piece in self.pieces for stretch in piece.lacking)
+
+    @property
+    def frames_lost(self) -> int:
+        return sum(piece.frames_lost for piece in self.pieces)
 
     @property
     def size_bytes(self) -> int:

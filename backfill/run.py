@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from archive.stream_writer import StreamWriter
 from archive_manager import ArchiveManager
 from backfill.budget import BackfillBudget
-from backfill.fetching import PieceFetcher
+from backfill.fetching import Fetched, PieceFetcher
 from backfill.planning import SHORTEST_S, lacking_in, without
 from backfill.records import Backfill, BackfillPiece, Stretch
 from backfill.store import BackfillStore
@@ -68,8 +68,7 @@ class BackfillRun:
                     continue
                 self._count_at_s = float("-inf")
                 self._check_all()
-                self._pieces[index] = self._fetch_piece(piece, found.targets, self._follows(index))
-                self._context.store.note_pieces(job.id, self._pieces)
+                self._fetch_piece(index, found.targets)
         finally:
             self._close()
 
@@ -84,24 +83,62 @@ class BackfillRun:
         following = self._pieces[index + 1] if index + 1 < len(self._pieces) else None
         return following is not None and following.stretch.start == self._pieces[index].stretch.end
 
-    def _fetch_piece(self, piece: BackfillPiece, targets: Sequence[Target], is_followed: bool) -> BackfillPiece:
-        size = 0
-        lacking: list[Stretch] = []
+    def _fetch_piece(self, index: int, targets: Sequence[Target]) -> None:
+        """Fetch a piece, then a second time the groups of pictures in it that lost frames."""
+        piece, is_followed = self._pieces[index], self._follows(index)
+        found, lacking = Fetched(), list[Stretch]()
         wanted = piece.stretch
         own = [target for target in targets if target.stretch.start < wanted.end and target.stretch.end > wanted.start]
         for target in own:
             part = Stretch(max(wanted.start, target.stretch.start), min(wanted.end, target.stretch.end))
             # The archive already has the frames of an earlier run, even of one that was killed.
-            for missing in without([part], self._context.targets.archived(target.stream, wanted)):
+            for missing in without([part], [*self._context.targets.archived(target.stream, wanted), *piece.lossy]):
                 if missing.length_s < SHORTEST_S:
                     continue
                 goes_on = is_followed and missing.end == wanted.end
                 fetched = self._fetcher(target).fetch(missing, goes_on=goes_on)
-                size += fetched.size_bytes
-                lacking += lacking_in(missing, fetched.stretches)
+                found += fetched
+                lacking += lacking_in(missing, [*fetched.stretches, *fetched.lossy])
+        lossy = [*piece.lossy, *found.lossy]
+        self._note(index, replace(piece, lossy=tuple(lossy), frames_lost=piece.frames_lost + found.frames_lost))
+        found = replace(found, frames_lost=piece.frames_lost + found.frames_lost) + self._fetch_again(lossy, own)
         covered = [target.stretch for target in own]
         lacking += lacking_in(wanted, [*covered, *lacking, *self._archived_before(wanted, own)])
-        return replace(piece, is_done=True, size_bytes=piece.size_bytes + size, lacking=tuple(lacking))
+        self._note(
+            index,
+            replace(
+                piece,
+                is_done=True,
+                size_bytes=piece.size_bytes + found.size_bytes,
+                lacking=tuple(lacking),
+                lossy=(),
+                frames_lost=found.frames_lost,
+            ),
+        )
+
+    def _fetch_again(self, lossy: Sequence[Stretch], targets: Sequence[Target]) -> Fetched:
+        """Fetch stretches that lost frames at the first try, and take them as they come now.
+
+        A writer of its own tells when they are on the disk: the time of the other one is beyond them.
+        """
+        found = Fetched()
+        if lossy:
+            self._close()
+        for stretch in sorted(lossy, key=lambda it: it.start):
+            middle = stretch.start + (stretch.end - stretch.start) / 2
+            target = next((it for it in targets if it.stretch.start <= middle < it.stretch.end), None)
+            if target is not None:
+                archived = self._context.targets.archived(target.stream, stretch)
+                for missing in without([stretch], archived):
+                    found += self._fetcher(target).fetch(missing, goes_on=False, repeats=False)
+        if lossy:
+            self._close()
+        return found
+
+    def _note(self, index: int, piece: BackfillPiece) -> None:
+        if piece != self._pieces[index]:
+            self._pieces[index] = piece
+            self._context.store.note_pieces(self.job.id, self._pieces)
 
     def _archived_before(self, wanted: Stretch, own: Sequence[Target]) -> list[Stretch]:
         """Return the part of a piece that is in the archive: after an interruption the targets begin behind it."""

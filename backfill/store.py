@@ -201,6 +201,8 @@ def _stored(piece: BackfillPiece) -> dict[str, Any]:
         "done": piece.is_done,
         "bytes": piece.size_bytes,
         "lacking": [_times(one) for one in piece.lacking],
+        "lossy": [_times(one) for one in piece.lossy],
+        "frames_lost": piece.frames_lost,
     }
 
 
@@ -210,6 +212,8 @@ def _piece(stored: Any) -> BackfillPiece:
         bool(stored["done"]),
         int(stored["bytes"]),
         read_items(stored["lacking"], _stretch),
+        read_items(stored.get("lossy", []), _stretch),
+        int(stored.get("frames_lost", 0)),
     )
 
 

@@ -100,14 +100,14 @@ class Targets:
         return without(whole, [*self._paused(camera_id, channel, window), *self._too_old(camera_id, channel, window)])
 
     def listed(self, camera_id: int, channel: int, wanted: Stretch, *, again: bool = False) -> list[Stretch] | None:
-        """Return the time of a range that the recorder itself has of a channel; None if it cannot tell.
+        """Return the time of a range that the recorder itself has of a channel; None if it cannot tell (yet).
 
         `again`: ask it again for time that is indexed. Raise NotFound or the DeviceError.
         """
         search = self._recordings.search
         page = search(camera_id, wanted.start, wanted.end, channel=channel, resumes=False, again=again)
         own = [found for found in page.recordings if found.recording.source is Origin.DEVICE]
-        if not own or not page.complete or not all(found.is_known for found in own):
+        if not page.complete or not all(found.is_known for found in own):
             return None
         return _stretches(span for found in own for span in found.spans)
 

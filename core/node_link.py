@@ -9,10 +9,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import socket
+from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta
+from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.clock import Clock
 from core.errors import Unavailable
@@ -40,8 +43,10 @@ class NodeSilent(Unavailable):
 
     code = "node_away"
 
-    def __init__(self, node: Node, reason: str) -> None:
+    def __init__(self, node: Node, reason: str, *, has_answered: bool = False) -> None:
+        """`has_answered`: the node lives, and its answer is only too slow, too long or too short."""
         super().__init__(f"The server {node.name} does not answer: {reason}.")
+        self.has_answered = has_answered
 
 
 class NodeRefuses(Unavailable):
@@ -72,27 +77,25 @@ class NodeLink:
         """
         ends_s = self._clock.monotonic_s() + timeout_s
         host, _, port = node.address.rpartition(":")
+        has_answered = False
         try:
-            with closing(HTTPConnection(host.strip("[]"), int(port), timeout=timeout_s)) as connection:
+            with closing(HTTPConnection(host.strip("[]"), int(port))) as connection:
+                connection.sock = _connected(connection.host, connection.port, partial(self._left_s, ends_s))
                 connection.request("GET", path, headers={SIGNATURE: self.sign(node, path), "Connection": "close"})
                 with closing(connection.getresponse()) as answer:
+                    has_answered = True
                     if answer.status != 200:
                         raise NodeRefuses(node, answer.status)
-                    return self._body(answer, node, ends_s, most_bytes)
+                    return _body(answer, node, most_bytes)
         except (OSError, HTTPException, ValueError) as error:
-            raise NodeSilent(node, type(error).__name__) from error
+            raise NodeSilent(node, type(error).__name__, has_answered=has_answered) from error
 
-    def _body(self, answer: HTTPResponse, node: Node, ends_s: float, most_bytes: int) -> bytes:
-        body = bytearray()
-        while chunk := answer.read1(_CHUNK_BYTES):
-            body += chunk
-            if len(body) > most_bytes:
-                raise NodeSilent(node, "its answer is too long")
-            if self._clock.monotonic_s() > ends_s:
-                raise NodeSilent(node, "its answer takes too long")
-        if answer.length:
-            raise NodeSilent(node, "its answer ends too early")
-        return bytes(body)
+    def _left_s(self, ends_s: float) -> float:
+        """Return the seconds until a time. Raise TimeoutError after it."""
+        left_s = ends_s - self._clock.monotonic_s()
+        if left_s <= 0.0:
+            raise TimeoutError
+        return left_s
 
     def sign(self, node: Node, path: str) -> str:
         """Return the signature of GET `path` at a node, as of now."""
@@ -115,6 +118,45 @@ class NodeLink:
     def _mac(self, name: str, path: str, sent_ms: int) -> str:
         text = "\n".join(("GET", name, path, str(sent_ms)))
         return hmac.new(self._keys.node_key(), text.encode(), hashlib.sha256).hexdigest()
+
+
+class _TimedSocket(socket.socket):
+    """Ends at a time: each of its calls has only the seconds that are left. `left_s` must be set before the first."""
+
+    left_s: Callable[[], float]
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        self.settimeout(self.left_s())
+        return super().recv_into(*args, **kwargs)
+
+
+def _connected(host: str, port: int, left_s: Callable[[], float]) -> _TimedSocket:
+    """Return a connection to the first address of a host that takes one. Raise OSError."""
+    failure = OSError("no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        sock = _TimedSocket(family, kind, protocol)
+        sock.left_s = left_s
+        try:
+            sock.settimeout(left_s())
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            sock.settimeout(left_s())  # of the request, which is short
+            return sock
+    raise failure
+
+
+def _body(answer: HTTPResponse, node: Node, most_bytes: int) -> bytes:
+    body = bytearray()
+    while chunk := answer.read1(_CHUNK_BYTES):
+        body += chunk
+        if len(body) > most_bytes:
+            raise NodeSilent(node, "its answer is too long", has_answered=True)
+    if answer.length:
+        raise NodeSilent(node, "its answer ends too early", has_answered=True)
+    return bytes(body)
 
 
 def _milliseconds(at: datetime) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 
+from core.stop_signal import StopSignal
+
 _STOP_S = 5.0  # the longest wait for the end of the thread
 
 
@@ -15,14 +17,15 @@ class OwnThread(ABC):
         """`stop_s`: seconds that stop() waits for the end of the thread, at most."""
         self._thread_name = name
         self._stop_s = stop_s
-        self._is_stopping = threading.Event()
+        self._is_stopping = StopSignal()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the thread. May be called twice."""
         if self._thread is None:
-            self._is_stopping.clear()
-            self._thread = threading.Thread(target=self._work, name=self._thread_name, daemon=True)
+            self._is_stopping.begin()
+            work = self._is_stopping.bound(self._work)
+            self._thread = threading.Thread(target=work, name=self._thread_name, daemon=True)
             self._thread.start()
 
     def stop(self) -> None:

@@ -40,6 +40,7 @@ class NodeView:
     """State of a node for the page of nodes. `cameras`, `channels`: those that it owns, None if it owns all.
 
     `capacity`: most channels, 0 for no limit. `lease_left_s`: at the last look of this process; None without a lease.
+    `streams`, `cpu_share` (of one core): as the node told them last, None for a single process.
     """
 
     node: Node
@@ -49,6 +50,9 @@ class NodeView:
     capacity: int = 0
     site: str = ""
     version: str = ""
+    build: str = ""
+    streams: int | None = None
+    cpu_share: float | None = None
     is_draining: bool = False
     lease_left_s: float | None = None
 
@@ -79,6 +83,10 @@ class Placement(Protocol):
     def owns(self, camera_id: int) -> bool:
         """True if this process may have connections to the camera's device."""
         ...
+
+    def is_cut_off(self) -> bool:
+        """True if this node has joined the others and has no lease now, so it owns nothing and knows little."""
+        return False
 
     def node_of(self, camera_id: int) -> Node | None:
         """Return the owner; None if no living node owns the camera now."""

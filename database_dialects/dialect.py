@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Protocol
@@ -57,6 +57,12 @@ class DatabaseDialect(Protocol):
 
     def apart(self, patience_s: float) -> DatabaseDialect:
         """Return the same database for few short transactions: none waits longer, and none waits for the writer."""
+
+    def give_up_when(self, is_lost: Callable[[], bool], connect_s: float) -> None:
+        """Open no connection while `is_lost()`, and wait at most `connect_s` for one. Call it before make_engine()."""
+
+    def end_connections(self) -> None:
+        """End all connections to a server, so that statements that wait for it fail. A file has none."""
 
     def make_engine(self) -> Engine:
         """Return the engine. Raise StartRefused, which tells the remedy, if the database cannot be used."""

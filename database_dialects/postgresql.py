@@ -7,7 +7,7 @@ has it. The server itself ends a transaction whose app hangs, so that the lock d
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from sqlalchemy.types import BigInteger, Integer, SmallInteger, String
 from core.errors import AppError, StartRefused, StorageFull, Unavailable
 from database_dialects.clean_text import CleanText
 from database_dialects.dialect import USE, Listener, TransactionConflict, Use
+from database_dialects.open_connections import OpenConnections
 
 if TYPE_CHECKING:
     import psycopg
@@ -78,6 +79,9 @@ class PostgresDialect:
         self._url: URL = parsed.set(drivername="postgresql+viewer")
         self._patience_s = patience_s
         self._is_lost = False
+        self._connections = OpenConnections()
+        self._gives_up: Callable[[], bool] = lambda: False
+        self._connect_s: float | None = None
 
     @property
     def clock_s(self) -> str:
@@ -101,6 +105,12 @@ class PostgresDialect:
     def apart(self, patience_s: float) -> PostgresDialect:
         """Return the same database with a pool of its own, and without the lock of the writer."""
         return PostgresDialect(self._url.render_as_string(hide_password=False), patience_s=patience_s)
+
+    def give_up_when(self, is_lost: Callable[[], bool], connect_s: float) -> None:
+        self._gives_up, self._connect_s = is_lost, connect_s
+
+    def end_connections(self) -> None:
+        self._connections.end_all()
 
     @property
     def name(self) -> str:
@@ -192,7 +202,9 @@ class PostgresDialect:
         """Do nothing: VACUUM removes old rows, and backups of the server keep them as long as its owner wishes."""
 
     def _make_engine(self) -> Engine:
-        timeouts = _timeouts(self._patience_s)
+        import psycopg  # noqa: PLC0415 - an optional package
+
+        timeouts = _timeouts(self._patience_s, self._connect_s)
         given = self._url.query.get("options", "")
         options = f"{timeouts.server} {given if isinstance(given, str) else ' '.join(given)}".strip()
         engine = create_engine(
@@ -210,8 +222,14 @@ class PostgresDialect:
             },
         )
 
+        @event.listens_for(engine, "do_connect")
+        def _check(*_: Any) -> None:
+            if self._gives_up():
+                raise psycopg.OperationalError("this node has lost the database")
+
         @event.listens_for(engine, "connect")
         def _prepare(connection: psycopg.Connection[Any], _record: Any) -> None:
+            self._connections.add(connection)
             _pass_whole_numbers(connection)
             if self._is_lost:
                 log.info("the database answers again")
@@ -273,18 +291,19 @@ class _Timeouts:
     server: str
 
 
-def _timeouts(patience_s: float | None) -> _Timeouts:
+def _timeouts(patience_s: float | None, longest_connect_s: float | None) -> _Timeouts:
     """Return the usual ones, or those of a connection that never waits longer than `patience_s`."""
-    connect_s, lock_ms, statement_ms, silence_ms = 5, 5_000, 30_000, 10_000
+    connect_s = max(2, int(patience_s or longest_connect_s or 5))  # libpq takes whole seconds, 2 or more
+    lock_ms, statement_ms, silence_ms, more = 5_000, 30_000, 10_000, ""
     if patience_s is not None:
-        connect_s = max(2, int(patience_s))  # libpq takes whole seconds, 2 or more
         lock_ms = statement_ms = silence_ms = int(1000 * patience_s)
+        more = " -c synchronous_commit=on"  # an epoch that a crash takes back would be given twice
     # The system ends a connection whose packets get no acknowledgement, or whose server stays silent.
     keepalives = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
     return _Timeouts(
         {"connect_timeout": connect_s, "tcp_user_timeout": silence_ms, **keepalives},
         f"-c lock_timeout={lock_ms} -c statement_timeout={statement_ms} "
-        f"-c idle_in_transaction_session_timeout={statement_ms}",
+        f"-c idle_in_transaction_session_timeout={statement_ms}{more}",
     )
 
 

@@ -10,7 +10,7 @@ import errno
 import logging
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,12 @@ class SqliteDialect:
     @property
     def name(self) -> str:
         return str(self._file)
+
+    def give_up_when(self, is_lost: Callable[[], bool], connect_s: float) -> None:
+        """Do nothing: a file is opened at once, or not at all."""
+
+    def end_connections(self) -> None:
+        """Do nothing: a file has no server."""
 
     def make_engine(self) -> Engine:
         try:

@@ -14,6 +14,7 @@ from datetime import datetime
 from core.clock import Clock
 from core.errors import AppError
 from core.events import ClosedWhy, EventDay, EventSource, EventZone, LoggedEvent, PictureSubject
+from core.stop_signal import StopSignal
 from database import Database
 from events.log_query import EventNewsPage, EventPage, EventQuery
 from events.log_store import EventChange, EventLogStore
@@ -65,7 +66,7 @@ class EventLog:
         self._changes = 0  # of stored events, since the start of the app
         self._untold = False  # the other nodes do not know of changes
         self._news_listeners: list[Callable[[], None]] = []
-        self._is_stopping = threading.Event()
+        self._is_stopping = StopSignal()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -73,8 +74,9 @@ class EventLog:
         left = self.store.close_open(self._clock.now_utc())
         if left:
             log.info("%d events were open when the app ended; they end at its last sign of life", left)
-        self._is_stopping.clear()
-        self._thread = threading.Thread(target=self._serve, name="event-log", daemon=True)
+        self._is_stopping.begin()
+        serve = self._is_stopping.bound(self._serve)
+        self._thread = threading.Thread(target=serve, name="event-log", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

@@ -11,20 +11,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from core.archive import Origin, origin_of
 from core.clock import rfc3339
-from evidence.gaps import gaps_of
 from evidence.hashes import PIECE_BYTES, FileHashes
 from evidence.piece_times import PieceTimes
 from evidence.records import Case, KeyView
 from exports.formats.plan import planned_copies
+from exports.gaps import range_gaps
 from exports.origin import FileOrigin, RangeOrigin
-from exports.records import ExportFile, ExportJob, ExportRange
+from exports.records import ExportFile, ExportJob
 from media.codecs.g711 import OTHER
 
 FORMAT = "onvif-web-viewer evidence package"
 VERSION = 1
 SIGNED_BY_CAMERA = "signed by the camera: present, not checked"
 NOT_SIGNED_BY_CAMERA = "none seen"
+_KINDS = {Origin.DEVICE: "recorder", Origin.SERVER: "server"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +92,23 @@ def _export(job: ExportJob, files: Sequence[PackedFile]) -> dict[str, Any]:
         "finished_at": _time(job.ended_at),
         "problem": job.problem.detail if job.problem is not None else None,
         "ranges": [
-            _range(wanted, job.origins.get(index), [it for it in files if _is_of(it, job, index)])
-            for index, wanted in enumerate(job.draft.ranges)
+            _range(job, index, [it for it in files if _is_of(it, job, index)]) for index in range(len(job.draft.ranges))
         ],
     }
 
 
-def _range(wanted: ExportRange, origin: RangeOrigin | None, files: Sequence[PackedFile]) -> dict[str, Any]:
-    videos = [it.file for it in files if it.file.is_recording]
-    shown = [(file.start, file.end) for file in videos]
-    recorded, not_recorded = (origin.recorded, origin.not_recorded) if origin is not None else ((), ())
-    gaps = gaps_of((wanted.start, wanted.end), shown, recorded, not_recorded)
+def _range(job: ExportJob, index: int, files: Sequence[PackedFile]) -> dict[str, Any]:
+    wanted = job.draft.ranges[index]
     return {
         "camera_id": wanted.camera_id,
         "channel": wanted.channel,
-        **_place(origin),
+        **_place(job.origins.get(index)),
         "asked": {"start_time": rfc3339(wanted.start), "end_time": rfc3339(wanted.end)},
         "gaps": [
-            {"start_time": rfc3339(gap.start), "end_time": rfc3339(gap.end), "reason": gap.reason} for gap in gaps
+            {"start_time": rfc3339(gap.start), "end_time": rfc3339(gap.end), "reason": gap.reason}
+            for gap in range_gaps(job, index)
         ],
-        "frames_lost": sum(file.frames_lost for file in videos),
+        "frames_lost": sum(it.file.frames_lost for it in files if it.file.is_recording),
         "files": [it.path for it in files],
     }
 
@@ -167,12 +166,22 @@ def _of_recording(file: ExportFile, origin: FileOrigin) -> dict[str, Any]:
         "key_frame_lead_in_s": round(max(0.0, (file.start - origin.delivered_start).total_seconds()), 3),
         "clock_correction_s": origin.correction_s,
         "recording_zone_s": origin.zone_s,
-        "source": {
-            "kind": "recorder",
-            "recordings": [{"recording_token": token, "replay": method or None} for token, method in origin.sources],
-        },
+        "source": _source(origin),
         "camera_signature": SIGNED_BY_CAMERA if origin.is_signed else NOT_SIGNED_BY_CAMERA,
     }
+
+
+def _source(origin: FileOrigin) -> dict[str, Any]:
+    """Return the recordings. Those of the kind "server" are of the app itself, not of the recorder's disks."""
+    recordings = [
+        {"recording_token": token, "kind": _KINDS[origin_of(token)], "replay": method or None}
+        for token, method in origin.sources
+    ]
+    kinds = sorted({_KINDS[origin_of(token)] for token, _ in origin.sources})
+    source: dict[str, Any] = {"kind": kinds[0] if len(kinds) == 1 else "mixed", "recordings": recordings}
+    if "server" in kinds:
+        source["fetched_from_recorder"] = [_stretch(start, end, None) for start, end in origin.fetched]
+    return source
 
 
 def _of_copy(item: PackedFile, masters: Mapping[tuple[int, str], str]) -> dict[str, Any]:

@@ -19,14 +19,17 @@ Key:          {fingerprint}
 
 Contents
 --------
-video/         the recordings, as the recorder sent them. The video was not encoded again. manifest.json names every
-               conversion, for example of the sound. Files with subtitles (.srt) have the time of day as text.
-               Recordings with "replay": "server" in manifest.json were not on the recorder's disk: the installation
-               has recorded the live stream itself, with times by its own clock.
+video/         the recordings, as the camera or its recorder sent them. The video was not encoded again. manifest.json
+               names every conversion, for example of the sound. Files with subtitles (.srt) have the time of day as
+               text. "source" in manifest.json says where a video was recorded: "recorder" (read from the recorder's
+               disk for this export) or "server" (the installation itself has recorded the live stream, with times by
+               its own clock; "fetched_from_recorder" names the parts that it had copied from the recorder's disk
+               earlier).
 working-copies/  videos that were made from the recordings, for example with blurred parts. Their frames are not the
                recorder's; manifest.json names every change.
 snapshots/     pictures that were made from the videos, for convenience.
-manifest.json  where each file comes from: camera, times, the recorder's clock, gaps, lost frames, and hashes.
+manifest.json  where each file comes from: camera, times, the recorder's clock, gaps with their reasons, lost frames,
+               and hashes.
 manifest.sig   the signature of manifest.json (ECDSA P-256, SHA-256).
 SHA256SUMS     the SHA-256 of each file.
 verify.html    a page that checks this package.
@@ -53,7 +56,8 @@ Without a browser:
 Proof
 -----
 A good signature with the right fingerprint proves that the files are unchanged since export by this installation. It
-does not prove that a recorder's clock was right, nor what happened to the recording before the export.
+does not prove that the clock of a recorder or of the installation was right, nor what happened to the recording before
+the export.
 """
 
 

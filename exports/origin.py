@@ -9,6 +9,7 @@ from typing import Any
 from core.clock import rfc3339
 
 Interval = tuple[datetime, datetime]
+IntervalReason = tuple[datetime, datetime, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class FileOrigin:
     writes into its times and marks as UTC; None if that is not known. `delivered_start` and `delivered_end`: of all
     frames in the file, of which a player shows fewer. `sources`: pairs of recording token and replay method.
     `is_signed`: the camera has put signatures into the video. `is_audio_converted`: see AccessUnit.is_converted.
+    `fetched`: the parts of a recording of the server that it had copied from the recorder's own disks.
     """
 
     frames: int
@@ -29,13 +31,15 @@ class FileOrigin:
     is_signed: bool = False
     zone_s: float | None = None
     is_audio_converted: bool = False
+    fetched: tuple[Interval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RangeOrigin:
     """Device of one range. `clock_offset_s`: its time minus ours, as measured at `clock_measured_at`.
 
-    `recorded` and `not_recorded`: the stretches of the range for which the list of recordings says so.
+    `recorded` and `not_recorded`: the stretches of the range for which the list of recordings says so. `reasons`: why
+    stretches have no recording that can be read, as far as that is known (core.archive.GapReason, or "away").
     """
 
     camera: str
@@ -49,6 +53,7 @@ class RangeOrigin:
     clock_measured_at: datetime | None = None
     recorded: tuple[Interval, ...] = ()
     not_recorded: tuple[Interval, ...] = ()
+    reasons: tuple[IntervalReason, ...] = ()
 
 
 def stored_file_origin(origin: FileOrigin | None) -> dict[str, Any] | None:
@@ -63,6 +68,7 @@ def stored_file_origin(origin: FileOrigin | None) -> dict[str, Any] | None:
         "signed": origin.is_signed,
         "zone_s": origin.zone_s,
         "audio_converted": origin.is_audio_converted,
+        "fetched": _stored_intervals(origin.fetched),
     }
 
 
@@ -79,6 +85,7 @@ def read_file_origin(stored: Any) -> FileOrigin | None:
         is_signed=stored["signed"],
         zone_s=stored.get("zone_s"),
         is_audio_converted=stored.get("audio_converted", False),
+        fetched=_intervals(stored.get("fetched", [])),
     )
 
 
@@ -93,8 +100,9 @@ def stored_range_origin(origin: RangeOrigin) -> dict[str, Any]:
         "noted_at": rfc3339(origin.noted_at),
         "clock_offset_s": origin.clock_offset_s,
         "clock_measured_at": rfc3339(origin.clock_measured_at) if origin.clock_measured_at else None,
-        "recorded": [[rfc3339(start), rfc3339(end)] for start, end in origin.recorded],
-        "not_recorded": [[rfc3339(start), rfc3339(end)] for start, end in origin.not_recorded],
+        "recorded": _stored_intervals(origin.recorded),
+        "not_recorded": _stored_intervals(origin.not_recorded),
+        "reasons": [[rfc3339(start), rfc3339(end), reason] for start, end, reason in origin.reasons],
     }
 
 
@@ -123,7 +131,15 @@ def _read_range_origin(item: Any) -> RangeOrigin:
         clock_measured_at=datetime.fromisoformat(measured) if measured else None,
         recorded=_intervals(item["recorded"]),
         not_recorded=_intervals(item["not_recorded"]),
+        reasons=tuple(
+            (datetime.fromisoformat(start), datetime.fromisoformat(end), str(reason))
+            for start, end, reason in item.get("reasons", [])
+        ),
     )
+
+
+def _stored_intervals(intervals: tuple[Interval, ...]) -> list[list[str]]:
+    return [[rfc3339(start), rfc3339(end)] for start, end in intervals]
 
 
 def _intervals(stored: list[list[str]]) -> tuple[Interval, ...]:

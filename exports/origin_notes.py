@@ -8,21 +8,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from core.archive import Origin, origin_of
 from core.clock import Clock
 from core.errors import AppError
 from core.recordings import SpanState
 from exports.origin import FileOrigin, RangeOrigin
 from exports.pieces import Piece
-from exports.records import ExportRange
+from exports.records import ExportFile, ExportRange
 from media.mp4.video import VideoSamples
 from onvif_manager import OnvifManager
 from recording_manager import RecordingManager
+from recordings.views import ChannelSpan
 
 log = logging.getLogger(__name__)
 
 _INDEXING_S = 15.0
 _LOOK_EVERY_S = 0.25
-_EXISTS = frozenset({SpanState.RECORDED, SpanState.AWAY})  # what a server away has was recorded, and is not sent
 
 
 class RangeOrigins:
@@ -75,9 +76,32 @@ class RangeOrigins:
         spans = [span for channel in found.channels for span in channel.spans]
         return replace(
             origin,
-            recorded=tuple((it.start, it.end) for it in spans if it.state in _EXISTS),
+            recorded=tuple((it.start, it.end) for it in spans if it.state is SpanState.RECORDED),
             not_recorded=tuple((it.start, it.end) for it in spans if it.state is SpanState.NOT_RECORDED),
+            reasons=tuple((it.start, it.end, _reason_of(it)) for it in spans if _reason_of(it)),
         )
+
+    def with_fetched(self, file: ExportFile) -> ExportFile:
+        """Return the file with the parts of its recordings that the server has copied from the recorder's disks."""
+        origin = file.origin
+        if origin is None:
+            return file
+        start, end = origin.delivered_start, origin.delivered_end
+        fetched = [
+            stretch
+            for token in sorted({token for token, _ in origin.sources if origin_of(token) is Origin.SERVER})
+            for stretch in self._recordings.archived.fetched(file.camera_id, token, start, end)
+        ]
+        return replace(file, origin=replace(origin, fetched=tuple(fetched)))
+
+
+def _reason_of(span: ChannelSpan) -> str:
+    """Return why a span cannot be played; "" for one that can, and if that is not known."""
+    if span.state is SpanState.RECORDED:
+        return ""
+    if span.reason is not None:
+        return span.reason.value
+    return span.state.value if span.state is SpanState.AWAY else ""
 
 
 def origin_of_file(pieces: Sequence[Piece], video: VideoSamples) -> FileOrigin:

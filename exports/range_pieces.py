@@ -11,6 +11,7 @@ from core.recordings import ZoneOfTimes
 from exports.pieces import Formats, Piece, PieceNotes, PieceWriter, whole_pieces
 from exports.timeline import SAME_FRAME_S, FrameTimeline
 from media.codecs.access_unit import AccessUnit
+from media.codecs.camera_signature import has_camera_signature
 
 PIECE_S = 600.0
 BEYOND_END_S = 30.0
@@ -22,8 +23,8 @@ _AUDIO_AHEAD_S = 5.0
 class RangePieces:
     """One thread only. Times are by the device's clock, in seconds since 1970. Raises OSError.
 
-    `is_done`: everything up to the end of the range has come. The frames go on up to the next key frame, so that
-    signatures that follow them are complete.
+    `is_done`: everything up to the end of the range has come. The frames go on up to the next key frame, and for one
+    more GOP if the camera signs its video: a GOP's signature is in the access unit of the next key frame.
     """
 
     def __init__(self, folder: Path, start_true_s: float, end_true_s: float) -> None:
@@ -41,12 +42,13 @@ class RangePieces:
         self._timeline = FrameTimeline()
         self._next_s: float | None = None  # frames are new from here on
         self._last_s = self._audio_s = 0.0  # places of the last frame and audio; 0 before the first
-        self._kept_last_s = self._kept_audio_s = 0.0  # the same of the whole pieces
+        self._kept_last_s = self._kept_audio_s = self._kept_key_s = 0.0  # the same of the whole pieces
         self._is_joining = True  # the next frame answers another play()
         self._begins_file = True
         self._skips_leading = False
         self._key_s = 0.0  # the device's time of the last key frame that was written
         self._may_go_on = False  # the recording may grow behind the last frame
+        self._is_signed = False  # by the camera
         self._source = ("", "")
         self._origin = Origin.DEVICE
         self._done_s = 0.0
@@ -62,8 +64,10 @@ class RangePieces:
             self._whole_bytes += sum(video.sizes) + sum(audio.sizes)
             self._kept_last_s = max(video.times_s)
             self._kept_audio_s = audio.times_s[-1] if audio.times_s else self._kept_audio_s
+            self._kept_key_s = video.times_s[video.last_key] if video.last_key >= 0 else self._kept_key_s
             self._file_count += piece.notes.begins_file
-        self._last_s, self._audio_s = self._kept_last_s, self._kept_audio_s
+            self._is_signed = self._is_signed or piece.notes.is_signed
+        self._last_s, self._audio_s, self._key_s = self._kept_last_s, self._kept_audio_s, self._kept_key_s
         if self._whole:
             notes = self._whole[-1].notes
             self._next_s, self._formats, self._begins_file = notes.next_s, notes.formats, False
@@ -102,7 +106,7 @@ class RangePieces:
         self._origin = origin
         self._next_s = None  # the next file begins at a key frame, which may be before the end of the last one
         self._last_s = self._kept_last_s = self._last_s + ahead_s
-        self._audio_s = self._kept_audio_s = 0.0
+        self._audio_s = self._kept_audio_s = self._key_s = self._kept_key_s = 0.0
 
     def set_source(self, recording_token: str, method: str) -> None:
         """Note the recording and the replay method of the frames that follow."""
@@ -120,6 +124,11 @@ class RangePieces:
     def next_s(self) -> float | None:
         """The time of the first missing frame; None before the first frame."""
         return self._key_s if self._may_go_on else self._next_s
+
+    @property
+    def lacks_signature(self) -> bool:
+        """True if the frames reach the end of the range, and the GOP with their signature has not come."""
+        return self._is_signed and not self.is_done and self._next_s is not None and self._key_s < self.end_s
 
     @property
     def last_s(self) -> float:
@@ -168,7 +177,7 @@ class RangePieces:
             return
         time_s = self._timeline.place(unit)
         if unit.is_key:
-            self._cut_at_key(device_s, time_s)
+            self._cut_at_key(unit, device_s, time_s)
         self.is_done = self.is_done or device_s >= self.end_s + BEYOND_END_S
         if self.is_done:
             self.finish(device_s)
@@ -203,9 +212,10 @@ class RangePieces:
         else:
             self.end_file()
 
-    def _cut_at_key(self, device_s: float, time_s: float) -> None:
+    def _cut_at_key(self, unit: AccessUnit, device_s: float, time_s: float) -> None:
         piece = self._piece
-        if device_s >= self.end_s:
+        self._is_signed = self._is_signed or has_camera_signature(unit.parts)
+        if device_s >= self.end_s and (self._begins_file or not self._is_signed or self._key_s >= self.end_s):
             self.is_done = True
         elif piece is None:
             return
@@ -289,7 +299,7 @@ class RangePieces:
             self._keep(whole, piece)
         if has_key:
             self._next_s = key_s
-        self._last_s, self._audio_s = self._kept_last_s, self._kept_audio_s
+        self._last_s, self._audio_s, self._key_s = self._kept_last_s, self._kept_audio_s, self._kept_key_s
 
     def discard(self) -> None:
         """Delete the piece that is not whole yet."""
@@ -305,5 +315,7 @@ class RangePieces:
         self._next_s = whole.notes.next_s
         self._kept_last_s = max(written.video.times_s)
         self._kept_audio_s = written.audio.times_s[-1] if written.audio.times_s else self._kept_audio_s
+        if written.video.last_key >= 0:
+            self._kept_key_s = written.video.times_s[written.video.last_key]
         self._done_s += written.video.end_s - written.video.times_s[0]
         self._whole_bytes += written.size_bytes

@@ -34,6 +34,7 @@ _RELEASE_WAIT_S = 1.5
 _AUDIO_BEHIND_S = 5.0
 _GROWING = timedelta(seconds=120)
 _ASK_AGAIN_S = 3.0
+_BEFORE_END = timedelta(milliseconds=1)
 _MOST_MOVES = 8
 _COPIED = ("h264", "hevc")
 
@@ -137,6 +138,8 @@ class RangeReader:
         if not token:
             next_s = self._range.next_s
             moment = wanted.start if next_s is None else self._true_utc(next_s)
+            if self._range.lacks_signature:
+                moment = min(moment, wanted.end - _BEFORE_END)
             places = recordings.channel_places(wanted.camera_id, wanted.channel, moment)
             return next((place for place in places if place.start < wanted.end), None)
         reached_utc = self._tried_utc

@@ -102,7 +102,8 @@ class JobRun:
         else:
             for stretch in missing_stretches(wanted, own):
                 self._export_stretch(index, stretch, is_whole=stretch == wanted)
-            origin = replace(origin, recorded=(), not_recorded=())  # the recorder may list more than at the last try
+            # The recorder may list more than at the last try.
+            origin = replace(origin, recorded=(), not_recorded=(), reasons=())
         if not (origin.recorded or origin.not_recorded):
             self._note_stretches(index, wanted, origin)
         if any(file.range_index == index for file in self._files):
@@ -137,7 +138,7 @@ class JobRun:
             folders.files(job_id),
             self._check,
         )
-        made = maker.make(reader.pieces, [file.name for file in self._files])
+        made = [context.origins.with_fetched(it) for it in maker.make(reader.pieces, [it.name for it in self._files])]
         self._files = sorted([*self._files, *made], key=lambda file: (file.range_index, file.start))
         self.progress = self._meter.progress(self._files)
         context.store.note_progress(job_id, self.progress, self._files)

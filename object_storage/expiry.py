@@ -7,17 +7,17 @@ this for its own files, and for those of nodes that are gone; two nodes may dele
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from archive.clock_doubt import ClockDoubt
-from archive.kept import NOTHING_KEPT, Channel, KeptSpans
 from archive.records import to_ms
 from archive_manager import ArchiveManager
 from core.archive import RecordingRule
 from core.placement import Placement
 from core.recording_storage import StoredFile
+from object_storage.copies import Leftover
+from object_storage.health import Purpose
 from object_storage.parts import StorageParts
 from object_storage.problems import ObjectStorageFailed
 from object_storage.uploader import Uploader
@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 _EVERY_S = 120.0
 _UNKNOWN_S = 5.0
 _AFTER_FAILURE_S = 300.0
+_ARRIVES_S = 3600.0
+"""An upload that goes on at a node without the database has this long to end, or to be noted by its node."""
+_MOST_APART_S = 600.0  # of this machine's clock and that of the database
 _PAGE = 200
 _DAY_MS = 86_400_000
 _NO_RULE = RecordingRule()
@@ -50,7 +53,12 @@ class Expiry(BackgroundWork):
         self._uploader = uploader
         self._days = days
         self._doubt = ClockDoubt(parts.clock)
-        self._rules: Mapping[Channel, RecordingRule] = {}
+        self._first_deleted_s: dict[str, float] = {}  # objects of uploads that may go on
+
+    def start(self) -> None:
+        """Start the thread. Doubt the clock if the app was off for long."""
+        self._doubt.note_off(self._archive.writer.was_off)
+        super().start()
 
     def work(self) -> float:
         """Give up the copies whose time is over, and delete the objects of no file."""
@@ -58,68 +66,81 @@ class Expiry(BackgroundWork):
         if others is None:
             return _UNKNOWN_S
         self._give_up_all(self._copies.of_removed_cameras)
-        if not self._doubt.holds():
+        if self._is_clock_sure():
+            self._archive.load_rules()  # another node may have changed one
             for camera_id, channel, moment in self._archive.limits():
                 self._give_up_all(partial(self._copies.of_channel, camera_id, channel, to_ms(moment)))
-            for files in self._too_old(others):
-                self._give_up_unkept(files)
+            self._give_up_old(others)
         try:
-            while self._delete_leftovers(others) and not self._is_stopping.is_set():
-                pass
+            self._delete_leftovers(others)
         except ObjectStorageFailed as failure:
-            self._health.note_failure(failure)
+            self._health.note_failure(failure, Purpose.DELETION)
             return _AFTER_FAILURE_S
         return _EVERY_S
 
-    def _too_old(self, others: Collection[str]) -> Iterator[Sequence[StoredFile]]:
-        """Yield pages of files that have only their copy, and no more days."""
-        now = self._clock.now_utc()
-        before_ms = to_ms(now - timedelta(days=self._days))
-        self._rules, after_id = self._archive.rules(), 0
-        while files := self._copies.without_disk(before_ms, others, _PAGE, after_id=after_id):
-            yield [file for file in files if self._is_over(file, to_ms(now))]
-            after_id = files[-1].id
+    def _is_clock_sure(self) -> bool:
+        """True unless the clock may be wrong: it has stepped, or differs from the clock of the database's server."""
+        is_doubtful = self._doubt.holds()
+        server_s = self._copies.clock_s()
+        off_s = abs(self._clock.now_utc().timestamp() - server_s) if server_s is not None else 0.0
+        if off_s > _MOST_APART_S:
+            log.warning("the clock differs from that of the database by %.0f s: no copy is deleted by its age", off_s)
+        return not is_doubtful and off_s <= _MOST_APART_S
 
-    def _is_over(self, file: StoredFile, now_ms: int) -> bool:
-        """True if the copy has no more days. Without a setting it has those of its channel's rule.
+    def _give_up_old(self, others: Collection[str]) -> None:
+        """Give up the copies that are the only ones of their footage, and have no more days."""
+        now_ms, rules = to_ms(self._clock.now_utc()), self._archive.rules()
+        for channel in self._copies.channels():
+            days = self._days_of(rules.get(channel, _NO_RULE))
+            before_ms, after_id = now_ms - round((days or 0.0) * _DAY_MS), 0
+            while days is not None and not self._is_stopping.is_set():
+                files = self._copies.without_disk(channel, before_ms, others, _PAGE, after_id=after_id)
+                if not files:
+                    break
+                self._copies.give_up(files, spares_kept=True)
+                after_id = files[-1].id
+
+    def _days_of(self, rule: RecordingRule) -> float | None:
+        """Return the days of a channel's copies; None for no end. Without a setting they are those of its rule.
 
         A copy outlives its file: the disk may be lost, and copies exist for that case.
         """
-        if self._days:
-            return True  # the statement has compared them
-        keep_days = self._rules.get((file.stream.camera_id, file.stream.channel), _NO_RULE).keep_days
-        return keep_days is not None and file.end_ms < now_ms - keep_days * _DAY_MS
-
-    def _give_up_unkept(self, files: Sequence[StoredFile]) -> None:
-        if files:
-            with self._archive.unchanged_kept() as kept:
-                self._give_up([file for file in files if not _is_kept(file, kept)])
+        return self._days or rule.keep_days
 
     def _give_up_all(self, find: Callable[[int], Sequence[StoredFile]]) -> None:
         while (files := find(_PAGE)) and not self._is_stopping.is_set():
-            self._give_up(files)
-
-    def _give_up(self, files: Sequence[StoredFile]) -> None:
-        if files:
             self._copies.give_up(files)
             log.debug("%d copies of recordings are deleted from the object storage", len(files))
 
-    def _delete_leftovers(self, others: Collection[str]) -> bool:
-        """Delete some objects of no file. Return True if there may be more."""
-        keys = self._copies.claim_leftovers(others, _PAGE, uploading=self._uploader.uploading)
-        if keys:
-            self._bucket.delete(keys)
-            self._health.note_success()
-            self._copies.forget(keys)
-        return len(keys) == _PAGE
+    def _delete_leftovers(self, others: Collection[str]) -> None:
+        """Delete the objects of no file."""
+        first_deleted, after = self._first_deleted_s, ""
+        self._first_deleted_s = {}
+        while not self._is_stopping.is_set():
+            uploading = partial(getattr, self._uploader, "uploading")
+            found = self._copies.claim_leftovers(others, _PAGE, uploading=uploading, after=after)
+            if not found:
+                break
+            self._delete(found, first_deleted)
+            after = found[-1].key
+
+    def _delete(self, leftovers: Sequence[Leftover], first_deleted: Mapping[str, float]) -> None:
+        """Delete objects, and forget those that cannot appear any more.
+
+        An upload may outlive the node that the others believe to be dead, so its object is deleted twice.
+        """
+        now_s = self._clock.monotonic_s()
+        since_s = {it.key: first_deleted.get(it.key, now_s) for it in leftovers if it.may_arrive}
+        self._first_deleted_s.update(since_s)
+        final = [it for it in leftovers if now_s - since_s.get(it.key, float("-inf")) >= _ARRIVES_S]
+        due = [it.key for it in leftovers if it in final or it.key not in first_deleted]
+        if due:
+            self._bucket.delete(due)
+            self._health.note_success(Purpose.DELETION)
+            self._copies.forget(final)
 
     def _other_nodes(self) -> Collection[str] | None:
         """Return the names of the other living nodes; None while this node does not know them."""
         own = self._placement.this_node().name
         living = {view.node.name for view in self._placement.nodes() if view.is_alive}
         return living - {own} if own in living else None
-
-
-def _is_kept(file: StoredFile, kept: Mapping[Channel, KeptSpans]) -> bool:
-    spans = kept.get((file.stream.camera_id, file.stream.channel), NOTHING_KEPT)
-    return spans.end_of(file.start_ms, file.end_ms) is not None

@@ -18,6 +18,7 @@ _FIRST_AHEAD_BYTES = 128 * 1024
 _MOST_AHEAD_BYTES = 2 * 1024 * 1024
 _MOST_CACHED_BYTES = 48 * 1024 * 1024
 _MOST_READS = 16  # at a time; each keeps a thread of a replay
+_PATIENCE_S = 4.0  # of a read for the end of others
 _REST_S = 4.0  # after a read that the storage did not answer
 _BUSY = "The object storage with this recording is busy: too many recordings are read from it."
 
@@ -42,13 +43,15 @@ class ObjectStore(RecordingStorage):
     twice as much each time that the reader goes on where the last request ended.
     """
 
-    def __init__(self, bucket: Bucket, clock: Clock) -> None:
+    def __init__(self, bucket: Bucket, clock: Clock, *, patience_s: float = _PATIENCE_S) -> None:
+        """`patience_s`: the longest wait of a read while too many others go on."""
         self._bucket = bucket
         self._clock = clock
+        self._patience_s = patience_s
         self._lock = threading.Lock()
         self._windows: OrderedDict[tuple[str, int], _Window] = OrderedDict()  # the most recently used last
         self._cached_bytes = 0
-        self._reads = 0
+        self._reads = threading.BoundedSemaphore(_MOST_READS)
         self._rests_until_s = 0.0
         self._rest_reason = ""
 
@@ -100,14 +103,12 @@ class ObjectStore(RecordingStorage):
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Count the block as a read. After one without an answer others are refused for a while, without waiting."""
-        with self._lock:
-            if self._clock.monotonic_s() < self._rests_until_s:
-                raise ArchiveUnreadable(self._rest_reason)
-            if self._reads >= _MOST_READS:
-                raise ArchiveUnreadable(_BUSY)
-            self._reads += 1
+        """Let the block read when it is its turn. After a read without an answer others are refused for a while."""
+        self._refuse_silent()
+        if not self._reads.acquire(timeout=self._patience_s):
+            raise ArchiveUnreadable(_BUSY)
         try:
+            self._refuse_silent()  # those that wait do not try a silent storage one after the other
             yield
         except ObjectStorageFailed as failure:
             if failure.state is StorageState.UNREACHABLE:
@@ -115,8 +116,12 @@ class ObjectStore(RecordingStorage):
                     self._rests_until_s, self._rest_reason = self._clock.monotonic_s() + _REST_S, failure.detail
             raise ArchiveUnreadable(failure.detail) from failure
         finally:
-            with self._lock:
-                self._reads -= 1
+            self._reads.release()
+
+    def _refuse_silent(self) -> None:
+        with self._lock:
+            if self._clock.monotonic_s() < self._rests_until_s:
+                raise ArchiveUnreadable(self._rest_reason)
 
 
 def _key_of(file: StoredFile) -> str:

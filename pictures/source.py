@@ -179,6 +179,10 @@ class RecordingSource:
         if waiting is not None:
             yield waiting
 
+    def set_rank(self, rank: ReplayRank) -> None:
+        """Change the importance of the next pictures."""
+        self._connection.set_rank(rank)
+
     def received_bytes(self) -> int:
         """Return the number of bytes that the recorder has sent."""
         return self._connection.received_bytes()

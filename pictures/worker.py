@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from core.clock import Clock
 from core.errors import AppError, CameraBadAnswer, CameraBusy, CameraUnsupported, NotFound, StorageFull
 from media.rtsp.client.errors import TooManyBytes
+from media.rtsp.replay.interface import ReplayRank
 from media.still_decoder import StillDecoder
 from pictures.byte_ledger import ByteLedger
 from pictures.cache import PictureCache
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 LINGER_S = 10.0
 """How long a connection stays open for the next pictures: opening one takes recorders two or three seconds."""
+_HOVER_S = 2.0  # the pointer may go on: for so long the connection keeps the rank of its picture
 _SINGLES = 8
 _BAD_IN_A_ROW = 2  # key frames without a picture, each of which may cost seconds; then the other channels come first
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.5, 4.0  # while viewers use all places of the recorder
@@ -117,9 +119,14 @@ class PictureWorker:
 
     def _is_idle(self) -> bool:
         """Wait for work. True if there is none for a while, or if stop() was called."""
+
+        def has_work() -> bool:
+            return self._is_over or self._wanted.has_any()
+
         with self._changed:
-            has_work = self._changed.wait_for(lambda: self._is_over or self._wanted.has_any(), LINGER_S)
-            return self._is_over or not has_work
+            if not self._changed.wait_for(has_work, min(_HOVER_S, LINGER_S)) and self._source is not None:
+                self._source.set_rank(ReplayRank.STORYBOARD)
+            return not self._changed.wait_for(has_work, max(0.0, LINGER_S - _HOVER_S)) or self._is_over
 
     def _step(self) -> None:
         """Make one batch, or wait a while after a failure."""
@@ -136,11 +143,15 @@ class PictureWorker:
         try:
             batch = self._affordable(batch)
             if batch.times:
-                self._make(self._source_for(batch.recording_token), batch)
+                opened = self._source_for(batch.recording_token)
+                opened.set_rank(ReplayRank.HOVER if batch.is_urgent else ReplayRank.STORYBOARD)
+                self._make(opened, batch)
             self._retry_s = _FIRST_RETRY_S
         except CameraBusy as error:
             log.info("camera %d has no place for pictures: %s", self._camera_id, error.detail)
             self._close_source()
+            if batch.is_urgent and source is not None:
+                return  # it gave way earlier
             self._wait(self._retry_s)
             self._retry_s = min(2 * self._retry_s, _LAST_RETRY_S)
         except AppError as error:

@@ -10,19 +10,20 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
 from core.clock import Clock
 from core.errors import AppError, NotFound, StartRefused
 from core.placement import CameraCallback, Node, NodeView, Placement
+from core.stop_signal import StopSignal
 from placement.addresses import AddressCheck
 from placement.announcer import Announcer
 from placement.bus import ChangeBus, Topic
 from placement.fence import Fence
 from placement.incarnation import Incarnation
 from placement.pulse import Responsive
-from placement.records import ROUND_SHARE, NodeIdentity, NodeLease, Situation
+from placement.records import ROUND_SHARE, NodeIdentity, NodeLease, NodeLoad, Situation
 from placement.shares import Decision, decide
 from placement.store import NameTaken, NodeStore
 
@@ -69,6 +70,7 @@ class LeasePlacement(Placement):
         self._incarnation = incarnation
         self._vitals = vitals
         self._watched: Watched | None = None
+        self._load: Callable[[], NodeLoad] = NodeLoad
         self._this = node_of_lease(node)
         self._announcer = Announcer()
         self._address_check = AddressCheck(node)
@@ -80,12 +82,13 @@ class LeasePlacement(Placement):
         self._views: list[NodeView] = [NodeView(self._this, cameras=0)]
         self._ready_at_s = float("-inf")
         self._settled_at_s = float("-inf")  # no cameras of dead nodes before that
+        self._has_joined = False
         self._is_away = False
         self._is_shedding = False
         self._shed_at_s = float("-inf")
         self._last_clocks: tuple[float, float, float] | None = None
         self._wake = threading.Event()
-        self._is_stopping = threading.Event()
+        self._is_stopping = StopSignal()
         self._threads: list[threading.Thread] = []
         for topic in (Topic.PLACEMENT, Topic.CAMERAS):
             bus.subscribe(topic, self.wake)
@@ -100,6 +103,13 @@ class LeasePlacement(Placement):
             return self._this
         owner = self._owners.get(camera_id) if self._fence.is_open() else None
         return None if owner == self._this else owner
+
+    def is_cut_off(self) -> bool:
+        return self._has_joined and not self._fence.is_open()
+
+    def is_away(self) -> bool:
+        """True if the last renewal of the lease failed."""
+        return self._is_away
 
     def epoch(self, camera_id: int) -> int | None:
         """Return the number of this node's lease of a camera, which rises with each owner; None if it has none."""
@@ -136,6 +146,10 @@ class LeasePlacement(Placement):
         """Give back cameras without viewers first."""
         self._watched = watched
 
+    def report_load(self, load: Callable[[], NodeLoad]) -> None:
+        """Tell the other nodes the load of this one with each renewal."""
+        self._load = load
+
     def wake(self) -> None:
         """Look at the leases now: another node may have changed them."""
         self._wake.set()
@@ -149,14 +163,14 @@ class LeasePlacement(Placement):
         """
         if self._threads:
             return
-        self._is_stopping.clear()
+        self._is_stopping.begin()
         try:
             self._join_when_free()
             self._incarnation.save()
         except (AppError, OSError) as error:
             raise StartRefused(f"The node {self._identity.name!r} cannot join the others: {error}") from error
         for name, work in (("leases", self._work), ("fence", self._watch_fence)):
-            self._threads.append(threading.Thread(target=work, name=name, daemon=True))
+            self._threads.append(threading.Thread(target=self._is_stopping.bound(work), name=name, daemon=True))
             self._threads[-1].start()
 
     def stop(self) -> None:
@@ -208,6 +222,7 @@ class LeasePlacement(Placement):
         starts_s = max(_START_S, ROUND_SHARE * self._identity.lease_s)
         self._store.join(self._identity, self._incarnation.word, starts_s=starts_s, dead=self._incarnation.dead())
         self._fence.renew(began_s)
+        self._has_joined = True
         self._ready_at_s = self._clock.monotonic_s() + starts_s
 
     # ---- one round ---------------------------------------------------------------------------------
@@ -222,7 +237,7 @@ class LeasePlacement(Placement):
             log.warning("a part of this node does not answer, so the node does not renew its lease")
             return retry_s
         try:
-            situation = self._store.renew(self._identity, self._incarnation.word)
+            situation = self._store.renew(self._identity, self._incarnation.word, self._load())
             self._note_renewal(began_s, situation)
             self._change_owners(situation, began_s)
         except NameTaken:
@@ -386,6 +401,9 @@ def _views(situation: Situation) -> list[NodeView]:
             capacity=node.capacity,
             site=node.site,
             version=node.version,
+            build=node.build,
+            streams=node.load.streams if node.is_living else None,
+            cpu_share=node.load.cpu_share if node.is_living else None,
             is_draining=node.is_draining,
             lease_left_s=node.left_s if node.is_living else None,
         )

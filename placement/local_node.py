@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sized
 from functools import partial
 from typing import Protocol
 
@@ -15,12 +15,12 @@ from database import Database
 from placement.bus import ChangeBus, Topic
 from placement.incarnation import Incarnation
 from placement.leases import LeasePlacement, Watched
+from placement.load import LoadMeter, build_word
 from placement.pulse import Responsive
-from placement.records import NodeIdentity
+from placement.reach import DatabaseReach
+from placement.records import PATIENCE_SHARE, NodeIdentity
 from placement.states import Cameras, CameraStates
 from placement.store import NodeStore
-
-_PATIENCE_SHARE = 1 / 3  # of the lease: the longest wait for the database. A second try must fit before the fence.
 
 
 class NodeCameras(Cameras, Protocol):
@@ -33,6 +33,12 @@ class NodeCameras(Cameras, Protocol):
     def on_edited(self, callback: Callable[[], None]) -> None: ...
 
     def read_again(self) -> None: ...
+
+
+class Streams(Watched, Protocol):
+    """The streams of the node (StreamManager)."""
+
+    def list_sessions(self) -> Sized: ...
 
 
 class Logins(Protocol):
@@ -73,7 +79,7 @@ class LocalNode:
     def __init__(
         self, database: Database, settings: Settings, clock: Clock, vitals: Collection[Responsive], version: str
     ) -> None:
-        self._database = database.apart(_PATIENCE_SHARE * settings.node_lease_s)
+        self._database = database.apart(PATIENCE_SHARE * settings.node_lease_s)
         self._clock = clock
         self.bus = ChangeBus(self._database)
         self.placement = LeasePlacement(
@@ -85,6 +91,7 @@ class LocalNode:
                 site=settings.site,
                 capacity=settings.node_capacity,
                 version=version,
+                build=build_word(),
             ),
             BootClock(),  # a machine that wakes up knows that its leases have ended meanwhile
             self.bus,
@@ -92,10 +99,12 @@ class LocalNode:
             vitals,
         )
         self._states: CameraStates | None = None
+        self._reach = DatabaseReach(database, self._database, self.placement, settings.node_lease_s)
 
-    def follow_cameras(self, cameras: NodeCameras, watched: Watched) -> None:
+    def follow_cameras(self, cameras: NodeCameras, streams: Streams) -> None:
         """Exchange states and refused passwords of `cameras`; spare those that users watch when cameras move."""
-        self.placement.spare_watched(watched)
+        self.placement.spare_watched(streams)
+        self.placement.report_load(LoadMeter(self._clock, streams.list_sessions).read)
         self._states = CameraStates(self._database, self._clock, self.placement, cameras, self.bus)
         cameras.on_gained(self._states.adopt_camera)
         cameras.on_closed(self._states.release_camera)
@@ -126,6 +135,7 @@ class LocalNode:
         """Join the other nodes. Raise StartRefused if a living node has this name, or the database cannot be used."""
         self._database.open()
         self.bus.start()
+        self._reach.start()
         try:
             self.placement.start()
         except BaseException:
@@ -140,4 +150,5 @@ class LocalNode:
         if self._states is not None:
             self._states.stop()
         self.bus.stop()
+        self._reach.stop()
         self._database.close()

@@ -9,6 +9,8 @@ from enum import Enum
 FENCE_SHARE = 0.8  # a node lets go of its cameras after this share of its lease without a renewal
 ROUND_SHARE = 1 / 3  # a node renews its lease this often
 
+PATIENCE_SHARE = 1 / 3  # the longest wait of a node for the database: a second try must fit before the fence
+
 
 class Failover(Enum):
     """The order in which cameras get a new node: HIGH ones first, and NEVER ones only return to their last node."""
@@ -28,6 +30,15 @@ class NodeIdentity:
     site: str = ""
     capacity: int = 0
     version: str = ""
+    build: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLoad:
+    """`streams`: number of running streams. `cpu_share`: processor time of the node's process, of one core."""
+
+    streams: int = 0
+    cpu_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,8 @@ class NodeLease:
     site: str = ""
     capacity: int = 0
     version: str = ""
+    build: str = ""
+    load: NodeLoad = NodeLoad()
     is_living: bool = True
     left_s: float = 0.0
     is_ready: bool = True

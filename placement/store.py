@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import Clock
 from database import Database, repeated
-from placement.records import CameraLease, Failover, NodeIdentity, NodeLease, Situation
+from placement.records import CameraLease, Failover, NodeIdentity, NodeLease, NodeLoad, Situation
 from tables import ArchiveFileRow, CameraRow, ChannelRow, NodeRow
 from tables.living_nodes import is_living
 
@@ -62,17 +62,25 @@ class NodeStore:
                 row = NodeRow(name=node.name, draining=False)
                 session.add(row)
             row.incarnation, row.address, row.site = incarnation, node.address, node.site
-            row.capacity, row.version, row.lease_s = node.capacity, node.version, node.lease_s
+            row.capacity, row.version, row.build, row.lease_s = node.capacity, node.version, node.build, node.lease_s
             row.expires, row.ready_at = now + node.lease_s, now + starts_s
 
     @repeated
-    def renew(self, node: NodeIdentity, incarnation: str) -> Situation:
-        """Extend the lease of this node, and return all leases. Raise NameTaken if its row is gone or another's."""
+    def renew(self, node: NodeIdentity, incarnation: str, load: NodeLoad = NodeLoad()) -> Situation:  # noqa: B008
+        """Extend the lease of this node, with its load, and return all leases.
+
+        Raise NameTaken if its row is gone or another's.
+        """
         with self._database.write() as session:
             now = session.scalars(
                 update(NodeRow)
                 .where(NodeRow.name == node.name, NodeRow.incarnation == incarnation)
-                .values(expires=now_s(self._database, self._clock) + node.lease_s, lease_s=node.lease_s)
+                .values(
+                    expires=now_s(self._database, self._clock) + node.lease_s,
+                    lease_s=node.lease_s,
+                    streams=load.streams,
+                    cpu_share=load.cpu_share,
+                )
                 .returning(NodeRow.expires - node.lease_s)
             ).one_or_none()
             if now is None:
@@ -264,6 +272,8 @@ def _node(row: NodeRow, now: float) -> NodeLease:
         site=row.site,
         capacity=row.capacity,
         version=row.version,
+        build=row.build,
+        load=NodeLoad(row.streams, row.cpu_share),
         is_living=is_living(row, now),
         left_s=row.expires - now,
         is_ready=row.ready_at <= now,

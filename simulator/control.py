@@ -1,7 +1,7 @@
 """The control port, for tests: faults on and off, connections, frames and when they are sent, logins.
 
 JSON over HTTP on loopback: ``GET /state``, ``GET /faults``, ``POST /fault``, ``POST /clear``, ``POST /prepare``,
-``POST /motion``, ``POST /subscriptions``, ``GET /frames?channel=1&role=main``, ``GET /logins``,
+``POST /motion``, ``POST /events``, ``POST /subscriptions``, ``GET /frames?channel=1&role=main``, ``GET /logins``,
 ``GET /archive?channel=1&start=TIME&end=TIME``, ``GET /replay``, ``GET /ptz``. Requests with the name of another host
 are refused, so that a web page cannot use the port through a host name that resolves to this machine.
 """

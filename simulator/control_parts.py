@@ -20,8 +20,8 @@ from simulator.live import LiveStreams
 from simulator.login import Login
 from simulator.ptz import PtzHead
 from simulator.rtsp import RtspServer
-from simulator.soap.xml import parse_time
-from simulator.subscriptions import Subscriptions
+from simulator.soap.xml import as_text, parse_time
+from simulator.subscriptions import MOST_WAITING, OPERATIONS, Event, Items, Subscriptions
 from simulator.web import Request, Response, number_of
 
 
@@ -193,7 +193,7 @@ def _time(epoch_s: float) -> str:
 
 
 class EventControl(ControlPart):
-    """Motion, and subscriptions to events."""
+    """Motion, messages of all topics, and subscriptions to them."""
 
     def __init__(self, layout: Layout, subscriptions: Subscriptions) -> None:
         self._layout, self._subscriptions = layout, subscriptions
@@ -201,6 +201,7 @@ class EventControl(ControlPart):
     def routes(self) -> dict[tuple[str, str], ControlHandler]:
         return {
             ("POST", "/motion"): self._post_motion,
+            ("POST", "/events"): self._post_events,
             ("POST", "/subscriptions"): self._post_subscriptions,
         }
 
@@ -223,10 +224,41 @@ class EventControl(ControlPart):
         self._subscriptions.set_motion(channel, active)
         return json_answer({"channel": channel, "active": active})
 
+    def _post_events(self, request: Request) -> Response:
+        """Send a message of any topic `count` times to each subscription.
+
+        `source` and `items`: names and values. `operation`: of a property, "" for a message that is none.
+        """
+        try:
+            asked = json.loads(request.body)
+        except (ValueError, RecursionError):
+            return problem(400, "not JSON")
+        if not isinstance(asked, dict) or set(asked) - {"topic", "source", "items", "operation", "count"}:
+            return problem(400, "an object of topic, source, items, operation and count is wanted")
+        topic, operation, count = asked.get("topic"), asked.get("operation", ""), asked.get("count", 1)
+        source, items = _items(asked.get("source", {})), _items(asked.get("items", {}))
+        if not isinstance(topic, str) or not topic:
+            return problem(400, "topic must be a text")
+        if source is None or items is None:
+            return problem(400, "source and items must be objects of texts, numbers and true or false")
+        if operation not in ("", *OPERATIONS):
+            return problem(400, f"operation must be empty or one of {', '.join(OPERATIONS)}")
+        if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_WAITING:
+            return problem(400, f"count must be from 1 to {MOST_WAITING}")
+        self._subscriptions.send(Event(topic, source, items, operation), count)
+        return json_answer({"subscriptions": len(self._subscriptions)})
+
     def _post_subscriptions(self, _request: Request) -> Response:
         """Count the most subscriptions at a time anew."""
         self._subscriptions.count_anew()
         return json_answer({"subscriptions": len(self._subscriptions)})
+
+
+def _items(asked: object) -> Items | None:
+    """Return the items of a message; None if one is not a text, a number or a truth value."""
+    if not isinstance(asked, dict) or not all(isinstance(value, str | int | float) for value in asked.values()):
+        return None
+    return tuple((name, as_text(value)) for name, value in asked.items())
 
 
 class HeadControl(ControlPart):

@@ -77,6 +77,7 @@ PTZ_KINDS = (
 # How the event service misbehaves; see simulator/soap/events.py.
 EVENT_KINDS = (
     *("no_ends", "grants_nothing", "dies", "wrong_clock", "used_up", "no_renewal", "digits", "closes", "loses_answer"),
+    *("lives_briefly", "zero_life", "no_address", "false_values"),
 )
 _KINDS = (
     FaultKind("slow", "SOAP answers and snapshots come late", "seconds", _is_positive),
@@ -126,6 +127,9 @@ _KINDS = (
     FaultKind("replay_end", "how a replay ends, instead of by its bits", ", ".join(END_KINDS), _one_of(*END_KINDS)),
     FaultKind("ptz", "the head misbehaves", ", ".join(PTZ_KINDS), _one_of(*PTZ_KINDS)),
     FaultKind("events", "the event service misbehaves", ", ".join(EVENT_KINDS), _one_of(*EVENT_KINDS)),
+    FaultKind(
+        "storm", "motion begins and ends this often in a second", "messages per second", _is_positive, per_channel=True
+    ),
     FaultKind("rtcp_only", "sender reports flow, media does not", "true", _is_true, per_channel=True),
     FaultKind(
         "audio",

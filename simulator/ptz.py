@@ -61,6 +61,7 @@ class PtzHead:
             "zoom": now.zoom,
             "turns": turns,
             "zooms": zooms,
+            "velocity": [self._velocity.pan, self._velocity.tilt, self._velocity.zoom],
             "presets": {token: preset.name for token, preset in self.presets.items()},
             "commands": list(self.commands),
             "counts": dict(self.counts),

@@ -95,6 +95,7 @@ class Recorder:
         archive = Archive(layout, make, clock, seed=seed)
         replays = Replays(archive, self._store, clock, faults, plays_live_clips=config.replay_clip)
         self._subscriptions = Subscriptions(layout, self.streams, faults)
+        subscription = SubscriptionService(self._subscriptions, clock, faults)
         self._searches = Searches()
 
         configurations = Configurations(layout, identity, faults)
@@ -115,8 +116,8 @@ class Recorder:
                 DeviceSystemService(clock, faults, lens),
                 MediaService(layout, configurations, self.addresses, self.streams),
                 Media2Service(layout, configurations, self.addresses, self.streams),
-                EventService(self._subscriptions, self.addresses, clock, faults),
-                SubscriptionService(self._subscriptions, clock, faults),
+                EventService(self._subscriptions, subscription, self.addresses, clock, faults),
+                subscription,
                 PtzService(layout, configurations, head, clock, faults),
                 ImagingService(layout, lens, fixed_lens),
                 DeviceIoService(lens),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 import re
 import secrets
 import struct
@@ -185,7 +186,10 @@ class ReplayPlayer:
         sequence, timestamp = track.advance(payloads), track.timestamp(at_s)
         extension = self._extension(play, at_s, bits) if play.is_onvif else b""
         parts: list[bytes] = []
+        loss = self._faults.number("packet_loss", self.source.channel.number) if number == VIDEO else 0.0
         for place, payload in enumerate(payloads):
+            if loss and random.random() * 100 < loss:
+                continue
             extra = extension if place == 0 else b""
             kind = track.payload_type | (0x80 if place == len(payloads) - 1 else 0)
             first = 0x90 if extra else 0x80

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tables.base import Base, Json, UtcDateTime
@@ -168,10 +168,12 @@ class ArchiveFileRow(Base):
 
 class ObjectLeftoverRow(Base):
     """An object in the object storage that no row of `archive_files` names: its upload by `node` goes on or was
-    interrupted, or its file was deleted. `is_deleting`: the object is being deleted, so no upload may end with it."""
+    interrupted, or its file was deleted. `is_deleting`: the object is being deleted, so no upload may end with it.
+    `may_arrive`: no node has noted the end of its upload, so the object may appear after it was deleted."""
 
     __tablename__ = "object_leftovers"
 
     object_key: Mapped[str] = mapped_column(String(512), primary_key=True)
     node: Mapped[str] = mapped_column(String(64))
     is_deleting: Mapped[bool] = mapped_column(Boolean, default=False)
+    may_arrive: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())

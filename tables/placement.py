@@ -16,7 +16,8 @@ class NodeRow(Base):
     """A node. It lives until `expires`, which it renews.
 
     `incarnation` is the random word of one run, `ready_at` the time from which it takes cameras, `capacity` the most
-    channels (0: no limit).
+    channels (0: no limit). `build` is a word for the program's files, `streams` the number of running streams, and
+    `cpu_share` the processor time of its process, of one core.
     """
 
     __tablename__ = "nodes"
@@ -27,6 +28,9 @@ class NodeRow(Base):
     site: Mapped[str] = mapped_column(String(64), default="")
     capacity: Mapped[int] = mapped_column(Integer, default=0)
     version: Mapped[str] = mapped_column(String(32), default="")
+    build: Mapped[str] = mapped_column(String(16), default="")
+    streams: Mapped[int] = mapped_column(Integer, default=0)
+    cpu_share: Mapped[float] = mapped_column(Float, default=0.0)
     lease_s: Mapped[float] = mapped_column(Float)
     expires: Mapped[float] = mapped_column(Float)
     ready_at: Mapped[float] = mapped_column(Float)

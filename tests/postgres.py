@@ -108,9 +108,9 @@ class PostgresServer:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
-    def copy(self, name: str) -> str:
-        """Make a database with the newest schema and no rows. Return its URL."""
-        self.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER viewer STRATEGY file_copy")
+    def copy(self, name: str, *, space: str = "pg_default") -> str:
+        """Make a database with the newest schema and no rows, in a tablespace. Return its URL."""
+        self.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER viewer STRATEGY file_copy TABLESPACE {space}")
         return self.url(name)
 
     @property

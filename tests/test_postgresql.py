@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -17,9 +19,12 @@ from sqlalchemy import func, insert, literal, select, text
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import AppError, StartRefused, StorageFull, Unavailable
-from core.settings import Settings, SettingsError
-from database import Database
+from core.settings import ROOT, Settings, SettingsError
+from database import MIGRATIONS, Database
 from tables import Base, ChoiceRow, WallRow
+from tests.events.logged import stored_camera
+from tests.later_migrations import with_later_migration
+from tests.patience import LIMIT_S, until
 from tests.postgres import PASSWORD, Databases, PostgresServer
 
 CANARY = "Zz9-canary"
@@ -134,6 +139,35 @@ def test_a_missing_driver_is_refused_with_the_command(monkeypatch: pytest.Monkey
     assert "make postgresql" in refusal_of("postgresql://viewer@127.0.0.1/cameras")
 
 
+@pytest.mark.slow
+def test_nodes_that_start_together_make_and_upgrade_the_tables_once(postgres: PostgresServer, tmp_path: Path) -> None:
+    """All start: one of them makes the tables of an empty database, and later upgrades them. The others wait."""
+    postgres.run("CREATE DATABASE together TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8' OWNER viewer")
+    url = postgres.url("together")
+    later = with_later_migration(tmp_path / "migrations")
+    program = (
+        "import sys; from pathlib import Path; from database import Database;"
+        "Database(sys.argv[1], migrations=Path(sys.argv[2])).open()"
+    )
+    try:
+        for migrations in (MIGRATIONS, later):
+            command = [sys.executable, "-c", program, url, str(migrations)]
+            nodes = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) for _ in range(3)]
+            failures = [message for node in nodes if (message := node.communicate(timeout=LIMIT_S)[1])]
+            assert [node.returncode for node in nodes] == [0, 0, 0], failures
+            if migrations is MIGRATIONS:
+                database = Database(url)
+                database.open()
+                with database.write() as session:
+                    session.add(stored_camera(1))
+                database.close()
+        assert postgres.run("SELECT id, note FROM cameras", "together") == [(1, "new")]
+        with pytest.raises(StartRefused, match="newer version"):
+            Database(url).open()
+    finally:
+        postgres.run("DROP DATABASE together WITH (FORCE)")
+
+
 def test_a_read_sees_one_state_while_another_writes(database: Database) -> None:
     with database.read() as reading:
         assert reading.scalar(select(func.count()).select_from(ChoiceRow)) == 0
@@ -195,6 +229,18 @@ def test_a_database_apart_writes_beside_the_writer(database: Database) -> None:
         other.close()
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(ChoiceRow)) == 2
+
+
+def test_leases_are_on_the_disk_before_a_node_relies_on_them(database: Database) -> None:
+    """The server of the tests answers before, and so does that of an owner who wants speed."""
+    other = database.apart(2.0)
+    other.open()
+    try:
+        with other.read() as own, database.read() as shared:
+            assert own.scalar(text("SHOW synchronous_commit")) == "on"
+            assert shared.scalar(text("SHOW synchronous_commit")) == "off"
+    finally:
+        other.close()
 
 
 def test_a_violated_constraint_stays_an_error_of_the_caller(database: Database) -> None:
@@ -285,3 +331,23 @@ def test_a_transaction_of_an_app_that_hangs_ends(database: Database) -> None:
         hanging.close()
     with database.read() as session:
         assert session.get(ChoiceRow, "a") is not None
+
+
+def test_a_statement_that_waits_ends_with_its_connection(database: Database) -> None:
+    def wait() -> None:
+        with database.read() as session:
+            session.execute(text("SELECT pg_sleep(60)"))
+
+    def end() -> None:
+        until(lambda: database.longest_s() > 0.2)
+        database.end_connections()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    with pytest.raises(Unavailable) as refused:
+        wait()
+    ending.join()
+    assert refused.value.code == "database_unreachable"
+    assert database.longest_s() < 0.01  # no session is open
+    with database.read() as session:  # a new connection
+        assert session.scalar(text("SELECT 1")) == 1

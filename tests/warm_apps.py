@@ -20,18 +20,18 @@ from core.settings import Settings
 from tests.prepared_database import prepared
 from tools.running import ROOT, Starter
 
-_copies = multiprocessing.get_context("forkserver")
-_copies.set_forkserver_preload(["tests.warm_imports", "tests.warm_apps"])
+copies = multiprocessing.get_context("forkserver")
+copies.set_forkserver_preload(["tests.warm_imports", "tests.warm_apps"])
 
 
 class WarmStarter(Starter):
     """Starts copies. The first start takes as long as that of a new process."""
 
     def start(self, environment: Mapping[str, str], log: Path, arguments: Sequence[str] = ()) -> WarmProgram:
-        return WarmProgram(_copies.Process(target=_serve, args=(dict(environment), log, tuple(arguments)), daemon=True))
+        return WarmProgram(copies.Process(target=serve, args=(dict(environment), log, tuple(arguments)), daemon=True))
 
 
-def _serve(environment: dict[str, str], log: Path, arguments: tuple[str, ...]) -> None:
+def serve(environment: dict[str, str], log: Path, arguments: tuple[str, ...]) -> None:
     """Run the app in this process, as a new one would."""
     os.setsid()
     written = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -11,7 +11,7 @@ from flask_openapi3.openapi import OpenAPI
 from markupsafe import Markup
 
 from core.settings import ROOT, Settings
-from web import installing, internal, pages, static_files, stream_files
+from web import installing, internal, pages, players, static_files, stream_files
 from web.access.audit import audit_as
 from web.access.enforcement import install_access
 from web.api import accounts as api_accounts
@@ -122,6 +122,7 @@ def build_web(services: Services) -> OpenAPI:
         internal.blueprint,
         static_files.blueprint,
         stream_files.blueprint,
+        players.blueprint,
         live.blueprint,
     ):
         app.register_blueprint(plain)

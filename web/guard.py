@@ -39,6 +39,14 @@ SECURITY_HEADERS = (
 )
 
 
+PLAYERS = "players"  # the blueprint of addresses for other players; each has its own secret, and no cookie counts
+_HEADERS_FOR_PLAYERS = (
+    ("Cross-Origin-Resource-Policy", "cross-origin"),
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Allow-Headers", "Accept-Encoding, Content-Type, Range"),  # that receivers of casts ask for
+)
+
+
 class Refused(AppError):
     """The guard refuses a request: 403. The code names the rule."""
 
@@ -144,6 +152,8 @@ def _check_host(req: Request, settings: Settings) -> None:
 
 
 def _check_same_site(req: Request) -> None:
+    if req.blueprint == PLAYERS:
+        return
     origin = req.headers.get("Origin")
     site = req.headers.get("Sec-Fetch-Site")
     if origin is not None and origin.lower() != f"{client().scheme}://{req.headers['Host']}".lower():
@@ -183,6 +193,8 @@ def add_security_headers(response: Response) -> Response:
         return response
     for name, value in SECURITY_HEADERS:
         response.headers[name] = value
+    if request.blueprint == PLAYERS:
+        response.headers.update(_HEADERS_FOR_PLAYERS)
     if script_hash := g.get("inline_script_hash"):
         policy = CONTENT_SECURITY_POLICY.replace("script-src 'self'", f"script-src 'self' '{script_hash}'")
         response.headers["Content-Security-Policy"] = policy

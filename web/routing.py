@@ -4,6 +4,9 @@ The front door is nginx with docs/deploy/nginx-nodes.conf. It asks any node. A n
 with `X-Accel-Redirect: @owner` and the owner's address in `X-Owner`, and nginx repeats the whole request there: method,
 body, cookies and upgrade. The owner identifies the sender and checks the permission itself, because all nodes share
 the accounts. A single process hands nothing on.
+
+A node without a lease (`Placement.is_cut_off`) knows neither senders nor owners. It hands every request on to a node
+that works, before it looks at anything else: `X-Accel-Redirect: @working`. That node may hand it on to the owner.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from web.guard import Misdirected
 from web.services import Services, services
 
 FRONT_DOOR, ROUTED = "X-Front-Door", "X-Routed"  # headers of the front door
+TO_WORKING = "working"  # value of ROUTED: a node without a lease has handed the request on
 _MOST_RANGES = 100  # of a body; the view refuses so many
 
 
@@ -56,11 +60,32 @@ def hand_on(destination: Destination) -> Response | None:
     None if that is impossible: the request did not come through the front door, was handed on before, or belongs to no
     living node.
     """
-    if destination.node is None or not _came_through_front_door() or ROUTED in request.headers:
+    if destination.node is None or not _came_through_front_door():
         return None
+    if request.headers.get(ROUTED, TO_WORKING) != TO_WORKING:
+        return None
+    return _repeated_at(destination.node, "@owner")
+
+
+def hand_on_if_cut_off() -> Response | None:
+    """Return the answer that makes the front door repeat the request at a node that works, if this one has no lease.
+
+    None if this node answers: it has a lease, no other node works, or the request has been handed on before.
+    """
+    found = services()
+    if not found.placement.is_cut_off() or not _came_through_front_door() or ROUTED in request.headers:
+        return None
+    if request.blueprint == "static_files":  # the same on all nodes, and no secret
+        return None
+    working = found.working_node.find()
+    return None if working is None else _repeated_at(working, "@working")
+
+
+def _repeated_at(node: Node, location: str) -> Response:
+    """Return the answer for nginx. `location`: of its configuration."""
     g.is_handed_on = True
-    response = Response(status=200, headers={"X-Accel-Redirect": "@owner", "X-Owner": destination.node.address})
-    del response.headers["Content-Type"]  # nginx would keep it for the owner's answer
+    response = Response(status=200, headers={"X-Accel-Redirect": location, "X-Owner": node.address})
+    del response.headers["Content-Type"]  # nginx would keep it for the other node's answer
     return response
 
 

@@ -33,6 +33,7 @@ from web.live.sockets import Sockets
 from web.login_viewers import LoginViewers
 from web.other_nodes import OtherNodes
 from web.request_limit import RequestLimit
+from web.working_node import WorkingNode
 
 if TYPE_CHECKING:
     from object_storage_manager import ObjectStorageManager
@@ -97,6 +98,7 @@ class Services:
         self.placement = managers.placement
         self.node_link = managers.node_link
         self.other_nodes = OtherNodes(self.placement, self.node_link)
+        self.working_node = WorkingNode(self.placement, self.node_link)
         self.object_storage = managers.object_storage
         slots = max(2, settings.request_threads // 4)
         self.playlist_limit = RequestLimit(slots, "playlists")

@@ -28,6 +28,11 @@ _VIEWER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 @blueprint.get("/static/streams/<stream_id>/<file>")
 def stream_file(stream_id: str, file: str) -> Response:
     """Return a playlist or segment. A starting session's playlist waits, then answers 503 with Retry-After."""
+    return answer_file(stream_id, file)
+
+
+def answer_file(stream_id: str, file: str, *, by_nginx: bool = True) -> Response:
+    """Return a playlist or segment. `by_nginx`: nginx may send it, without the headers of the app."""
     match = _FILE.fullmatch(file)
     if match is None or _STREAM_ID.fullmatch(stream_id) is None:
         raise NotFound("There is no such stream or file.")
@@ -40,7 +45,7 @@ def stream_file(stream_id: str, file: str) -> Response:
         return Response(wait_for_playlist(stream_id, file, viewer_id), content_type=PLAYLIST_TYPE)
     path = services().streams.segment_path(stream_id, file, viewer_id)
     prefix = services().settings.accel_prefix
-    if prefix and not client().is_direct:  # nginx sends the file after the access check above
+    if by_nginx and prefix and not client().is_direct:  # nginx sends the file after the access check above
         return Response(
             content_type=_TYPES[match[1]],
             headers={"X-Accel-Redirect": f"{prefix}{quote(stream_id)}/{quote(path.name)}", "Cache-Control": "no-store"},

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 1.0
 _FIRST_PAUSE_S = 5.0
-_LONGEST_PAUSE_S = 60.0
+_LONGEST_PAUSE_S = 40.0  # up to a quarter more by chance: listening goes on within a minute
 _USED_UP_PAUSE_S = 300.0  # another system holds the subscriptions
 _UNSUPPORTED_PAUSE_S = 3600.0
 _HEALTHY_AFTER_S = 120.0

@@ -6,6 +6,7 @@ import logging
 import threading
 
 from core.errors import AppError
+from core.stop_signal import StopSignal
 from notification_manager import NotificationManager
 
 log = logging.getLogger(__name__)
@@ -18,13 +19,14 @@ class Notifier:
 
     def __init__(self, notifications: NotificationManager) -> None:
         self._notifications = notifications
-        self._is_stopping = threading.Event()
+        self._is_stopping = StopSignal()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         if self._thread is None:
-            self._is_stopping.clear()
-            self._thread = threading.Thread(target=self._serve, name="notifier", daemon=True)
+            self._is_stopping.begin()
+            serve = self._is_stopping.bound(self._serve)
+            self._thread = threading.Thread(target=serve, name="notifier", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:

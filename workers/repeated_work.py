@@ -7,6 +7,7 @@ import threading
 from abc import ABC, abstractmethod
 
 from core.errors import AppError
+from core.stop_signal import StopSignal
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ class RepeatedWork(ABC):
         self._name = name
         self._every_s = every_s
         self._stop_s = stop_s
-        self._is_stopping = threading.Event()
+        self._is_stopping = StopSignal()
         self._thread: threading.Thread | None = None
 
     @abstractmethod
@@ -28,8 +29,9 @@ class RepeatedWork(ABC):
 
     def start(self) -> None:
         if self._thread is None:
-            self._is_stopping.clear()
-            self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
+            self._is_stopping.begin()
+            serve = self._is_stopping.bound(self._serve)
+            self._thread = threading.Thread(target=serve, name=self._name, daemon=True)
             self._thread.start()
 
     def stop(self) -> None:

@@ -297,6 +297,7 @@ class PtzService(SoapService):
 
     def goto_home_position(self, call: Call) -> Element:
         self._check_profile(call)
+        self._head.note("GotoHomePosition")
         self._head.go_to(self._head.home)
         return done("tptz:GotoHomePosition")
 

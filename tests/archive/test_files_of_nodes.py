@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from archive.records import FileKey
 from archive.storages import READ_PATH
@@ -15,7 +17,7 @@ from core.recording_storage import StoredFile
 from database import Database
 from media.codecs.access_unit import AccessUnit
 from media.rtsp.replay.interface import END_OF_RECORDING, NO_DATA
-from tables import ArchiveFileRow
+from tables import ArchiveFileRow, ObjectLeftoverRow
 from tests.archive.nodes import ArchiveNode, Network, Shelf, T, frames, moment, own, seconds
 from tests.archive.recorded import FPS, MAIN, SUB
 
@@ -112,6 +114,28 @@ def test_a_node_takes_over_the_rows_of_the_app_before_it_had_a_name(database: Da
     north.footage.record(T, T + 5)
     north.publisher.publish()
     assert [it.object_key for it in north.shared.own_files(MAIN).values()] == ["kept"]
+
+
+@pytest.mark.parametrize(("former", "now"), [("", "north"), ("north", "")])
+def test_a_name_that_was_given_or_taken_twice_leaves_one_row_for_each_file(
+    database: Database, tmp_path: Path, former: str, now: str
+) -> None:
+    """Both rows may have a copy. The one that no row names any more is deleted from the storage."""
+    with closing(ArchiveNode(now, tmp_path / "disk", database, Network())) as node:
+        node.footage.record(T, T + 30)
+        node.publisher.publish()
+        with database.write() as session:
+            first, second, third = session.scalars(select(ArchiveFileRow).order_by(ArchiveFileRow.start_ms))
+            for row, key in ((first, "first"), (second, "second"), (third, None)):
+                values = {it.name: getattr(row, it.name) for it in ArchiveFileRow.__table__.columns if it.name != "id"}
+                session.add(ArchiveFileRow(**{**values, "node": former, "object_key": key}))
+            second.object_key = "newer"
+            session.delete(third)
+        node.shared.adopt([node.footage.volume])
+        with database.read() as session:
+            found = session.scalars(select(ArchiveFileRow).order_by(ArchiveFileRow.start_ms))
+            assert [(it.node, it.object_key) for it in found] == [(now, "first"), (now, "newer"), (now, None)]
+            assert list(session.scalars(select(ObjectLeftoverRow.object_key))) == ["second"]
 
 
 # ---- playing ---------------------------------------------------------------------------------------

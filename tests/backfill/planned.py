@@ -29,14 +29,16 @@ from tests.hand_clock import HandClock
 from tests.prepared_database import prepared_database
 
 NEVER = WeekSpan(0, 0, 1)
+OFF = RecordingRule()
 FILLING = RecordingRule(RecordingMode.SCHEDULE, schedule=(NEVER,), time_zone="UTC", backfills=True)
 
 
 class HandRecordings(RecordingManager):
-    """A recorder whose channels have these stretches. `complete` False: it has not listed all of them yet."""
+    """A recorder whose `channels` have these stretches. `complete` False: it has not listed all of them yet."""
 
     def __init__(self) -> None:
         self.listed: list[Stretch] = []
+        self.channels: set[tuple[int, int]] = set()
         self.complete = True
         self.errors: dict[tuple[int, int], DeviceError] = {}
         self.searches: list[tuple[int, int]] = []
@@ -61,7 +63,8 @@ class HandRecordings(RecordingManager):
             raise error
         known = KnownRecording("R", channel, MatchedBy.JOB, "", None, None, ())
         spans = tuple((it.start, it.end) for it in self._inside(start, end))
-        return SearchPage((FoundRecording(known, spans, is_known=True),), self.complete, None)
+        is_found = bool(spans) and (camera_id, channel) in self.channels
+        return SearchPage((FoundRecording(known, spans, is_known=True),) if is_found else (), self.complete, None)
 
     def coverage(self, camera_id: int, start: datetime, end: datetime, *, channel: Any = None, **_: Any) -> Coverage:
         spans = tuple(ChannelSpan(it.start, it.end, SpanState.RECORDED, "R") for it in self._inside(start, end))
@@ -108,6 +111,7 @@ class PlannerBench:
 
     def set_rule(self, camera_id: int, channel: int, rule: RecordingRule = FILLING) -> None:
         self.archive._rules.set_rule(camera_id, channel, rule)
+        self.recordings.channels.add((camera_id, channel))
 
     def gap(self, start: datetime, end: datetime, channel: int = 1) -> None:
         self.archive.gap_store.begin(1, channel, start, GapReason.DEVICE_AWAY, end=end)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from backfill import worker
-from backfill.records import AUTOMATIC, BackfillState
+from backfill import run, worker
+from backfill.fetching import Fetched
+from backfill.records import AUTOMATIC, BackfillState, Stretch
+from backfill.targets import Target
 from cameras.records import CameraChange
 from core.access import LOCAL
 from core.archive import GapReason, Origin, RecordingMode, RecordingRule, WeekSpan
@@ -106,6 +108,30 @@ def test_a_range_is_fetched_completely_and_plays_from_the_archive(app: Filling, 
     assert all(span.state is SpanState.RECORDED for span in row.spans)
     with pytest.raises(NotFound, match="nothing in this range"):
         app.backfills.add(1, 1, start, end, "anna")
+
+
+def test_frames_that_are_lost_on_the_way_are_fetched_again(
+    app: Filling, recorder: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, end = recorded(recorder, 2)
+    fetch_again = run.BackfillRun._fetch_again
+    lossy: list[Stretch] = []
+
+    def fetch_whole(self: run.BackfillRun, wanted: Sequence[Stretch], targets: Sequence[Target]) -> Fetched:
+        lossy.extend(wanted)
+        recorder.clear()
+        return fetch_again(self, wanted, targets)
+
+    monkeypatch.setattr(run.BackfillRun, "_fetch_again", fetch_whole)
+    recorder.fault("packet_loss", 0.1, channel=1)
+    done = app.ended(app.backfills.add(1, 1, start, end, "anna").id)
+    assert lossy, "one packet of a thousand is lost"
+    assert (done.state, done.problem, done.frames_lost) == (BackfillState.DONE, None, 0)
+    stretches = app.stretches(start, end)
+    assert len(stretches) > len(lossy), f"{len(lossy)} holes were filled"
+    assert 115 < app.archived_s(start, end) <= 120.05
+    for one, other in pairwise(stretches):
+        assert abs(other.start - one.end) < SECOND / 10, "no second is doubled or missing"
 
 
 def test_a_gap_of_the_recorder_is_told_and_not_requested_again(app: Filling, recorder: Simulator) -> None:
@@ -240,8 +266,9 @@ def test_the_gaps_of_a_recorder_are_alerts_once(app: Filling, recorder: Simulato
     app.archive.set_rule(1, 1, RecordingRule(RecordingMode.SCHEDULE, schedule=(NEVER,)))
     planner = app.backfills._worker._planner
     for minutes in (60, 81, 102):
-        planner._clock = Later(gap_end + timedelta(minutes=minutes))
-        planner._checked_at.clear()
+        planner._clock = planner._checks._clock = Later(gap_end + timedelta(minutes=minutes))
+        planner._checks._checked_at.clear()
+        planner._checks._due_at.clear()
         planner.plan(lambda: False)
     alerts = [gap for gap in app.archive.alerts() if gap.origin is Origin.DEVICE]
     own = [gap for gap in alerts if abs(gap.start - gap_start) < SECOND]

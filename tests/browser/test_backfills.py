@@ -24,6 +24,7 @@ JOB = {
     "progress": {"done_s": 300.0, "total_s": 1200.0, "bytes": 40_000_000},
     "eta_s": 45.0,
     "lacking_s": 0.0,
+    "frames_lost": 0,
     "automatic": True,
     "by": "",
     "error": None,

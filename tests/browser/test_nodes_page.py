@@ -18,8 +18,8 @@ WIDTHS = (390, 1280)
 def node(name: str, **more: object) -> dict[str, Any]:
     """Return a server of the answer of GET /api/nodes."""
     made = {"name": name, "address": "10.0.0.11:5001", "place": name, "state": "alive", "is_this": False}
-    load = {"cameras": 2, "channels": 8, "capacity": None, "site": "", "version": "1.0.0", "lease_left_s": 5.9}
-    return {**made, **load, **more}
+    load = {"cameras": 2, "channels": 8, "capacity": None, "streams": 5, "cpu_share": 0.34, "lease_left_s": 5.9}
+    return {**made, **load, "site": "", "version": "1.0.0", "build": "3fa92c1d", **more}
 
 
 class Answers:

@@ -39,12 +39,14 @@ def viewer(app: App, camera_id: int, channel: int = 1) -> str:
 
 def test_the_pad_moves_while_it_is_held(app: App, camera_id: int, head: Head, open_page: Open) -> None:
     page = open_page(viewer(app, camera_id)).page
-    take_control(page)
+    dock = take_control(page)
+    dock.get_by_label("Speed").select_option("slow")
     before = head.state
     side, height = (-1 if before[axis] > 0 else 1 for axis in ("pan", "tilt"))  # away from the head's limits
     page.mouse.move(*pad_at(page, 0.8 * side, 0.0))
     page.mouse.down()
     until_on(page, head.turns)
+    assert 0.05 < abs(head.state["velocity"][0]) < 0.26, "the pad's edge is the chosen speed"
     page.mouse.move(*pad_at(page, 0.6 * side, -0.6 * height))
     renewals = head.count("ContinuousMove")
     until_on(page, lambda: head.count("ContinuousMove") >= renewals + 3)  # it is renewed
@@ -54,6 +56,8 @@ def test_the_pad_moves_while_it_is_held(app: App, camera_id: int, head: Head, op
     state = head.state
     assert side * (state["pan"] - before["pan"]) > 0
     assert height * (state["tilt"] - before["tilt"]) > 0
+    page.reload()
+    expect(take_control(page).get_by_label("Speed")).to_have_value("slow")
 
 
 def test_keys_move_while_they_are_held(app: App, camera_id: int, head: Head, open_page: Open) -> None:
@@ -72,6 +76,8 @@ def test_keys_move_while_they_are_held(app: App, camera_id: int, head: Head, ope
     assert "channel=1" in page.url, "the arrows did not change the channel"
     page.keyboard.press("1")
     until_on(page, lambda: head.last() == "GotoPreset")
+    page.keyboard.press("Home")
+    until_on(page, lambda: head.last() == "GotoHomePosition")
     # A button of the pad moves while Space is held.
     page.get_by_role("button", name="Move up").focus()
     page.keyboard.down("Space")
@@ -149,7 +155,9 @@ def test_a_gamepad_moves_the_camera_in_the_control_mode_only(
 def test_the_camera_stops_when_the_page_can_no_longer_stop_it(
     app: App, camera_id: int, head: Head, open_page: Open
 ) -> None:
-    page = open_page("about:blank").page
+    watched = open_page("about:blank")
+    page = watched.page
+    watched.forgive("net::ERR_INTERNET_DISCONNECTED")
     page.add_init_script(HIDEABLE)
     page.goto(viewer(app, camera_id))
     take_control(page)
@@ -162,6 +170,12 @@ def test_the_camera_stops_when_the_page_can_no_longer_stop_it(
     def has_stopped() -> bool:
         return head.last() == "Stop" and head.stands()
 
+    hold()
+    page.context.set_offline(True)  # between the page and the server: the server stops the head
+    until_on(page, has_stopped)
+    page.mouse.up()
+    page.context.set_offline(False)
+    until_on(page, lambda: fetch(page, "GET", "/api/health")[0] == 200)
     hold()
     page.evaluate(HIDE_TAB, True)
     until_on(page, has_stopped)

@@ -43,13 +43,17 @@ def test_presets_and_a_tour_of_them(app: App, camera_id: int, head: Head, open_p
     expect(panel.get_by_role("button", name="Go to Door")).to_be_visible()
     stored = next(token for token, name in head.state["presets"].items() if name == "Door")
     pan = head.state["pan"]
-    page.mouse.move(*pad_at(page, 0.9 if pan < 0 else -0.9, 0.0))
-    page.mouse.down()
-    until_on(page, lambda: head.state["pan"] != pan)
-    page.mouse.up()
-    until_on(page, head.stands)
-    panel.get_by_role("button", name="Go to Door").click()
-    until_on(page, lambda: head.state["pan"] == pan)
+    panel.get_by_role("button", name="Set the home position here").click()
+    confirm(page, "Change")
+    expect(page.locator("toast-area")).to_contain_text("This is the home position now")
+    for button in ("Go to Door", "Home"):
+        page.mouse.move(*pad_at(page, 0.9 if pan < 0 else -0.9, 0.0))
+        page.mouse.down()
+        until_on(page, lambda: head.state["pan"] != pan)
+        page.mouse.up()
+        until_on(page, head.stands)
+        panel.get_by_role("button", name=button, exact=True).click()
+        until_on(page, lambda: head.state["pan"] == pan)
 
     panel.get_by_role("button", name="More for Door").click()
     panel.get_by_role("button", name="Rename Door").click()
@@ -172,6 +176,21 @@ def test_imaging_is_changed_and_undone(app: App, recorder: Recorder, camera_id: 
     until_on(page, lambda: settings() == before)
     expect(brightness).to_have_value(str(round(before["Brightness"])))
 
+    def lens() -> tuple[str, str]:
+        state = recorder.control("GET", "/ptz")
+        return state["cut_filter"], state["wide_dynamic_range"]
+
+    with replaced(undo):
+        panel.get_by_label("Infrared cut filter").select_option("off")
+    assert lens() == ("OFF", "OFF")
+    with replaced(undo):
+        panel.get_by_label("Wide dynamic range").check()
+    assert lens() == ("OFF", "ON")
+    for _ in range(2):
+        with replaced(undo):
+            undo.click()
+    assert lens() == ("AUTO", "OFF")
+
 
 def test_a_camera_without_a_head_has_the_settings_of_its_picture(
     app: App, recorder: Recorder, camera_id: int, open_page: Open
@@ -245,6 +264,16 @@ def test_focus_lights_and_relays(app: App, recorder: Recorder, camera_id: int, h
     page = open_page(viewer(app, camera_id)).page
     take_control(page)
     panel = open_section(page, "Lens")
+    automatic = panel.get_by_label("Automatic", exact=True)
+    automatic.uncheck()
+    iris = panel.get_by_label("Iris", exact=True)
+    expect(iris).to_be_enabled()
+    wanted = float(iris.get_attribute("min") or 0)
+    iris.fill(str(wanted))
+    until_on(page, lambda: recorder.control("GET", "/ptz")["iris_db"] == wanted)
+    automatic.check()
+    expect(iris).to_be_disabled()
+
     box = box_at_rest(page, panel.get_by_role("button", name="Focus further: hold"))
     page.mouse.move(box["x"] + 10, box["y"] + 10)
     page.mouse.down()

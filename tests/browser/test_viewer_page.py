@@ -363,6 +363,15 @@ def test_the_wheel_zooms_and_a_drag_moves_the_video(app: App, camera_id: int, op
     wait(page, f"{shift} > {before}")
 
 
+def test_the_address_for_another_player_is_copied(app: App, camera_id: int, open_page: Open) -> None:
+    page = open_page(f"{app.url}/viewer/{camera_id}?channel=1&quality=sub").page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy the address").click()
+    expect(page.locator("#copy-address-note")).to_contain_text("Without accounts, only players on this machine")
+    wanted = f"{app.url}/api/cameras/{camera_id}/channels/1/master.m3u8"
+    assert page.evaluate("navigator.clipboard.readText()") == wanted
+
+
 def test_two_fingers_zoom_on_a_phone(app: App, camera_id: int, open_page: Open) -> None:
     watched = open_page(
         f"{app.url}/viewer/{camera_id}?channel=1&quality=sub", width=390, height=844, has_touch=True, is_mobile=True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sqlite3
 import stat
@@ -18,18 +17,18 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 from cameras.records import CameraChange, CameraDraft
 from cameras.store import CameraStore
 from cameras.vault import CannotDecrypt, Vault
 from core.errors import Conflict, StartRefused, StorageFull, Unavailable
-from core.records import CameraStatus
+from core.records import CameraStatus, DeviceInfo
 from core.secrets import Secret
-from database import MIGRATIONS, Database
+from database import Database
 from tables import Base
 from tests.cameras.doubles import CameraHarness
+from tests.later_migrations import with_later_migration
 from tests.patience import LIMIT_S, promised, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -203,33 +202,9 @@ def test_a_database_of_a_newer_version_is_refused_and_unchanged(file: Path, data
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
 
 
-LATER = '''
-"""A later schema, as a later version will have one."""
-import os, time
-import sqlalchemy as sa
-from alembic import op
-
-revision, down_revision = "later", "{down}"
-
-def upgrade():
-    op.add_column("cameras", sa.Column("note", sa.String(10), nullable=False, server_default="new"))
-    op.create_table("halfway", sa.Column("id", sa.Integer(), primary_key=True))
-    if os.environ.get("HANG_IN_MIGRATION"):
-        print("halfway", flush=True)
-        time.sleep(60)
-    with op.batch_alter_table("cameras") as batch:
-        batch.drop_column("hardware")
-'''
-
-
 @pytest.fixture
 def later_migrations(tmp_path: Path) -> Path:
-    """Return a copy of the migrations folder with one later migration."""
-    folder = tmp_path / "migrations"
-    shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    newest = ScriptDirectory(str(folder)).get_current_head()
-    (folder / "versions" / "v9999_later.py").write_text(LATER.format(down=newest))
-    return folder
+    return with_later_migration(tmp_path / "migrations")
 
 
 def columns(file: Path) -> set[str]:
@@ -280,6 +255,18 @@ def test_a_kill_during_an_upgrade_keeps_the_old_schema(harness: CameraHarness, l
     newer.open()
     newer.close()
     assert "note" in columns(file)
+
+
+@pytest.mark.usefixtures("database_engine")
+def test_strange_texts_of_a_device_are_stored_alike(harness: CameraHarness) -> None:
+    """PostgreSQL refuses NUL, and texts that are longer than their column, unless the app takes care."""
+    harness.device(info=DeviceInfo("Dah\0ua", "XVR", "4" * 300, "\ud800", "1.0"))
+    stored = DeviceInfo("Dah\ufffdua", "XVR", "4" * 300, "\ufffd", "1.0")
+    with harness.running() as manager:
+        camera_id = manager.add_camera(CameraDraft("cam", "admin", Secret("right"), 80)).id
+        harness.wait_status(camera_id, CameraStatus.ONLINE)
+    with harness.running() as manager:
+        assert manager.get_camera(camera_id).info == stored
 
 
 def test_no_file_holds_a_plain_password(harness: CameraHarness) -> None:

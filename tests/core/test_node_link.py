@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -95,6 +96,34 @@ def test_a_node_that_takes_requests_and_never_answers_is_silent() -> None:
         node = Node("there", f"127.0.0.1:{hung.getsockname()[1]}", "p2")
         with pytest.raises(NodeSilent), promised(1.0):
             link_of().read(node, "/x", timeout_s=0.1)
+
+
+@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"])
+def test_an_answer_that_drips_is_given_up_at_the_limit(beginning: bytes) -> None:
+    """Each byte comes in time. The status line, the headers and the body count together."""
+    rest = b"HTTP/1.1 200 OK\r\nX-Padding: " + 400 * b"x"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        is_over, sent = threading.Event(), bytearray()
+
+        def drip() -> None:
+            peer, _ = server.accept()
+            with peer, suppress(OSError):
+                peer.sendall(beginning)
+                for byte in rest:
+                    if is_over.wait(0.02):
+                        return
+                    peer.sendall(bytes([byte]))
+                    sent.append(byte)
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        node = Node("there", f"127.0.0.1:{server.getsockname()[1]}", "p2")
+        with pytest.raises(NodeSilent) as silent:
+            link_of().read(node, "/x", timeout_s=0.2)
+        is_over.set()
+        thread.join()
+        assert len(sent) < 300
+        assert silent.value.has_answered is beginning.endswith(b"\r\n\r\n")
 
 
 def test_an_answer_beyond_the_limit_or_cut_short_is_no_answer(peer: Peer) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cameras.records import CameraChange
-from core.events import Change, DeviceEvent
+from core.events import Change, ClosedWhy, DeviceEvent
 from core.records import CameraStatus
 from core.secrets import Secret
 from events import states
@@ -182,15 +182,6 @@ def test_a_subscription_that_dies_without_words_is_made_again(app: Listening, si
     until(lambda: app.changes(1) == [True, False], what="the end that was told by the new subscription's state")
 
 
-def test_listening_goes_on_after_a_restart_of_the_device(app: Listening, simulator: Simulator) -> None:
-    subscribed(app, simulator)
-    simulator.fault("reboot", for_s=1.0)
-    until(lambda: simulator.get("/state")["up"], what="the device")
-    subscribed(app, simulator)
-    begins(app, simulator, 1)
-    ends(app, simulator, 1)
-
-
 @pytest.mark.parametrize("habit", ["grants_nothing", "no_renewal", "digits", "closes"])
 def test_odd_subscriptions_still_tell_motion(app: Listening, simulator: Simulator, habit: str) -> None:
     app.wishes.cameras.clear()
@@ -208,6 +199,35 @@ def test_a_wrong_clock_of_messages_is_replaced_by_the_arrival(app: Listening, si
     begins(app, simulator, 1)
     assert app.told[-1].at.year > 2000
     assert not app.told[-1].is_device_time
+
+
+def test_a_storm_is_one_event(app: Listening, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(states, "HOLD_S", 30.0)
+    monkeypatch.setattr(states, "STORM_S", 1.0)
+    subscribed(app, simulator)
+    simulator.fault("storm", 100, channel=1)
+    until(lambda: sum(topic.count for topic in app.events.told(1).topics) > 100, what="a hundred messages")
+    simulator.fault("storm", None, channel=1)
+    until(lambda: False in app.changes(1), what="the end of the storm")
+    assert app.changes(1) == [True, False]
+    assert app.told[-1].closed_why is ClosedWhy.STORM
+    assert app.told[-1].changes > states.STORM_CHANGES
+
+
+def test_false_values_of_messages_begin_no_motion(app: Listening, simulator: Simulator) -> None:
+    subscribed(app, simulator)
+    simulator.fault("events", "false_values")
+    move(simulator, 1, active=True)
+    until(lambda: _perhaps(app), what="the message")
+    simulator.fault("events", None)
+    move(simulator, 1, active=False)
+    begins(app, simulator, 2)
+    assert app.changes(1) == []
+    assert app.events.problem(1) is None
+
+
+def _perhaps(app: Listening) -> bool:
+    return any("perhaps" in message.items.values() for message in app.events.told(1).recent)
 
 
 def test_used_up_subscriptions_have_words_on_the_health_card(app: Listening, simulator: Simulator) -> None:

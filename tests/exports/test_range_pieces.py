@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.access import LOCAL
 from core.recordings import ZoneOfTimes
 from core.records import AudioFormat, VideoFormat
 from exports.origin import read_file_origin, stored_file_origin
@@ -103,6 +104,42 @@ def test_the_last_group_of_a_growing_recording_comes_again(tmp_path: Path) -> No
     times_s = [time_s for piece in pieces.whole for time_s in piece.tables()[0].times_s]
     assert times_s == pytest.approx([START_S + index / FPS for index in range(20)])
     assert [piece.notes.begins_file for piece in pieces.whole] == [True, False]
+
+
+SIGNATURE = b"\x06\x05\x30" + bytes.fromhex("005bc93f2d715e95ada4796f90877a6f") + bytes(32) + b"\x80"
+
+
+@pytest.mark.parametrize(("signed_from", "expected"), [(0, 35), (30, 35), (1000, 30)])
+def test_a_signed_range_goes_on_for_the_group_with_its_last_signature(
+    tmp_path: Path, signed_from: int, expected: int
+) -> None:
+    pieces = RangePieces(tmp_path, START_S, START_S + 5.5)
+    pieces.describe(FORMATS)
+    for index in range(100):
+        if pieces.is_done:
+            break
+        unit = frame(index)
+        pieces.take_frame(
+            replace(unit, parts=(SIGNATURE, *unit.parts)) if index >= signed_from and unit.is_key else unit
+        )
+    assert pieces.is_done
+    assert sum(len(piece.tables()[0]) for piece in pieces.whole) == expected
+
+
+@pytest.mark.parametrize("frames", [38, 42])
+def test_the_last_signature_is_there_after_pause_and_resume(make: Make, frames: int) -> None:
+    """The pause is just before the end of the range, or in the group after it."""
+    recorder = recorder_of([(0, 60)], holds_at=frames)
+    recorder.pictures = ((SIGNATURE, b"\x65key"), *[(b"\x41other",)] * (FPS - 1))
+    exporting = make(recorder)
+    export_id = exporting.add(2, 10)
+    exporting.until_held()
+    exporting.manager.pause(LOCAL, export_id)
+    recorder.holds_at = 10**9
+    exporting.manager.resume(LOCAL, export_id)
+    (file,) = exporting.done(export_id).files
+    assert (file.start, file.end) == (moment(2), moment(10))
+    assert exporting.path(export_id).read_bytes().count(SIGNATURE) == 9
 
 
 def test_times_from_before_the_first_sight_of_a_zone_are_not_confirmed(tmp_path: Path) -> None:

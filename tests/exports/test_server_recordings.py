@@ -2,76 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from core.access import LOCAL
+from core.archive import GapReason, Origin
 from core.records import AudioFormat
-from export_manager import ExportManager
-from exports.records import ExportJob, ExportState
-from media.ffmpeg import find_ffmpeg
+from exports.gaps import Gap, range_gaps
+from exports.records import WorkingCopy
 from media.process import Spawner
-from tests.archive.recorded import FPS, Footage
-from tests.exports.exporting import NamedCameras, RankedReplays, draft, moment
-from tests.media.encoded import encoded
-from tests.patience import until
-from tests.recordings.recorder import Archive, asked
-from tests.sessions.replay.thin_recorder import ThinRecorder
-
-START_S = moment(0).timestamp()
-FILM = encoded("h264")
-GOP = FILM.pictures[:FPS]
-
-
-class ServerExporting:
-    """Exports of a channel that a thin recorder (Rec1) and the archive have recorded. Seconds count from START_S."""
-
-    def __init__(self, folder: Path, spawner: Spawner) -> None:
-        self.archive = Archive(folder, export_min_free_bytes=0)
-        self.archive.clock.now = moment(7200)
-        self.recorder = ThinRecorder([], pictures=GOP, parameter_sets=FILM.sets)
-        self.footage = Footage(self.archive.server.index, folder / "volume", FILM.sets, gop=GOP)
-        self.gateway = RankedReplays(self.recorder)
-        self.manager = ExportManager(
-            self.archive.database,
-            self.archive.settings,
-            self.archive.clock,
-            spawner,
-            self.gateway,
-            NamedCameras(),
-            self.archive.manager,
-        )
-        self.manager.start()
-
-    def close(self) -> None:
-        self.manager.stop()
-        self.archive.close()
-
-    def device_has(self, start_s: float, end_s: float) -> None:
-        self.recorder.spans = [(START_S + start_s, START_S + end_s)]
-        self.archive.recorder.spans = {"Rec1": [(moment(start_s), moment(end_s))], "Rec2": []}
-        asked(self.archive, moment(-3600), moment(7200))
-
-    def server_has(self, start_s: float, end_s: float) -> None:
-        self.footage.record(START_S + start_s, START_S + end_s)
-
-    def exported(self, start_s: float, end_s: float) -> ExportJob:
-        export_id = self.manager.add(LOCAL, draft(start_s, end_s)).id
-        until(lambda: not self.manager.get(LOCAL, export_id).state.is_unfinished, what="the end of the export")
-        job = self.manager.get(LOCAL, export_id)
-        assert job.state is ExportState.DONE, job.problem
-        return job
-
-    def frames(self, job: ExportJob, number: int = 0) -> list[bytes]:
-        """Return the slices in a file, in order."""
-        path = self.manager.file(LOCAL, job.id, job.files[number].name)[0]
-        command = [str(find_ffmpeg()), "-v", "error", "-ignore_editlist", "1", "-i", str(path), "-c", "copy"]
-        made = subprocess.run([*command, "-f", "h264", "-"], check=True, capture_output=True).stdout
-        units = [unit for unit in made.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1") if unit]
-        return [unit for unit in units if unit[0] & 0x1F in (1, 5)]
+from tests.archive.recorded import FPS
+from tests.exports.exporting import draft, moment
+from tests.exports.server_exporting import GOP, START_S, ServerExporting
 
 
 @pytest.fixture
@@ -96,6 +39,18 @@ def test_an_export_has_the_very_slices_that_were_recorded(exporting: ServerExpor
     assert exporting.gateway.ranks == []
     assert file.origin is not None
     assert file.origin.sources == (("server-1-main", "server"),)
+
+
+def test_the_size_of_own_recordings_is_known_before_the_export(exporting: ServerExporting) -> None:
+    exporting.device_has(100, 130)
+    exporting.server_has(0, 60)
+    wanted = draft(4.2, 53)
+    estimate = exporting.manager.estimate(wanted)
+    (file,) = exporting.exported(4.2, 53).files
+    assert not estimate.is_about
+    assert estimate.size_bytes == pytest.approx(file.size_bytes, rel=0.01)
+    assert exporting.manager.estimate(draft(4.2, 53, copies=(WorkingCopy(height=90),))).is_about
+    assert exporting.manager.estimate(draft(50, 110)).is_about
 
 
 def test_the_device_fills_the_gap_of_the_server(exporting: ServerExporting) -> None:
@@ -131,4 +86,18 @@ def test_a_gap_that_nobody_recorded_makes_two_files(exporting: ServerExporting) 
     assert [(file.start, file.end) for file in job.files] == [
         (moment(5), moment(20)),
         (moment(100), moment(115)),
+    ]
+
+
+def test_the_origin_names_fetched_time_and_the_reasons_of_gaps(exporting: ServerExporting) -> None:
+    exporting.device_has(-60, -50)
+    exporting.server_has(0, 20)
+    exporting.server_has(20, 30, origin=Origin.DEVICE)
+    exporting.server_has(50, 60)
+    exporting.server_lacks(30, 45, GapReason.DISK_FULL)
+    job = exporting.exported(5, 55)
+    assert [file.origin and file.origin.fetched for file in job.files] == [(), ((moment(20), moment(30)),), ()]
+    assert range_gaps(job, 0) == [
+        Gap(moment(30), moment(45), "disk_full"),
+        Gap(moment(45), moment(50), "not_recorded"),
     ]

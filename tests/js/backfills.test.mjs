@@ -12,7 +12,7 @@ const RANGE = { camera_id: 1, channel: 1, start_time: '2026-11-22T10:00:00.000Z'
 function job(state, more = {}) {
   const progress = { done_s: 300, total_s: 1200, bytes: 40_000_000 };
   const made = { automatic: false, by: 'anna', created_at: RANGE.end_time, ended_at: null };
-  return { id: 1, ...RANGE, state, progress, eta_s: null, lacking_s: 0, error: null, ...made, ...more };
+  return { id: 1, ...RANGE, state, progress, eta_s: null, lacking_s: 0, frames_lost: 0, error: null, ...made, ...more };
 }
 
 test('a proposal tells length and size', () => {
@@ -29,6 +29,8 @@ test('each state has words', () => {
   assert.equal(backfillText(job('cancelled')), 'Cancelled at 25 %.');
   assert.equal(backfillText(job('failed', { error: busy })), 'Failed: The device plays no more recordings.');
   assert.equal(backfillText(job('done')), 'Done, 40 MB.');
+  assert.equal(backfillText(job('done', { frames_lost: 1 })), 'Done, 40 MB. One frame was lost on the way.');
+  assert.equal(backfillText(job('done', { frames_lost: 12 })), 'Done, 40 MB. 12 frames were lost on the way.');
   const lacking = { code: 'not_on_recorder', detail: 'The recorder does not have 60 s of it either.' };
   assert.equal(backfillText(job('done', { error: lacking })), 'Done, 40 MB. The recorder does not have 60 s of it either.');
 });

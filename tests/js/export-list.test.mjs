@@ -1,7 +1,16 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { actionsOf, cameraIdsOf, endedText, filtered, pollPauseMs, rangeLines, titleOf } from '../../static/js/lib/export-list.js';
+import {
+  actionsOf,
+  cameraIdsOf,
+  endedText,
+  filtered,
+  gapLines,
+  pollPauseMs,
+  rangeLines,
+  titleOf,
+} from '../../static/js/lib/export-list.js';
 import {
   expiryText,
   fileFacts,
@@ -37,7 +46,7 @@ function job(more = {}) {
     subtitles: false,
     link: 'http://localhost:5001/exports#export-1',
     state: 'queued',
-    ranges: [{ camera_id: 1, channel: 2, start_time: '2026-11-28T23:59:50Z', end_time: '2026-11-29T00:02:04Z', poster: null }],
+    ranges: [{ camera_id: 1, channel: 2, start_time: '2026-11-28T23:59:50Z', end_time: '2026-11-29T00:02:04Z', poster: null, gaps: [] }],
     copies: [],
     files: [],
     progress: { done_s: 0, total_s: 134, bytes: 0 },
@@ -105,6 +114,26 @@ test('the list is requested again only while something changes by itself', () =>
   assert.equal(pollPauseMs([job({ state: 'done' }), job({ state: 'paused' })]), null);
   assert.equal(pollPauseMs([job({ state: 'done' }), job({ state: 'queued' })]), 1500);
   assert.equal(pollPauseMs([job({ state: 'running' })]), 1500);
+});
+
+test('the gaps of an export have their reasons, and many become few lines', () => {
+  const gap = (/** @type {number} */ second, /** @type {string} */ reason) => ({
+    start_time: `2026-11-29T00:00:${String(second).padStart(2, '0')}Z`,
+    end_time: `2026-11-29T00:00:${String(second + 1).padStart(2, '0')}Z`,
+    reason,
+  });
+  const [range] = job().ranges;
+  const of = (/** @type {string[]} */ ...reasons) => {
+    const gaps = reasons.map((reason, second) => gap(second, reason));
+    return gapLines(job({ ranges: [{ .../** @type {NonNullable<typeof range>} */ (range), gaps }] }), namesOf, UTC);
+  };
+  assert.deepEqual(of('disk_full', 'away', 'unknown', 'new_reason'), [
+    'Missing: 2026-11-29 00:00:00 to 00:00:01: the disk was full',
+    'Missing: 2026-11-29 00:00:01 to 00:00:02: it is on another server, which did not answer',
+    'Missing: 2026-11-29 00:00:02 to 00:00:03',
+    'Missing: 2026-11-29 00:00:03 to 00:00:04',
+  ]);
+  assert.deepEqual(of(...Array(9).fill('not_sent')).slice(3), ['and 6 more gaps']);
 });
 
 test('every state has words, and an incomplete export is no ready one', () => {

@@ -229,3 +229,38 @@ test('a link is thin below 2 Mbit/s, until it was calm for a minute', () => {
   link.takePace(busy(1900, 400), 6000);
   assert.deepEqual([link.isThin(6000), link.isThin(65_900), link.isThin(66_000)], [true, true, false]);
 });
+
+test('a backlog that waits for a busy server says nothing about the link', () => {
+  const link = new LinkMonitor(0);
+  link.takePace({ ...busy(900, 2000), backlogBytes: 9000, serverLagMs: 700 }, 1000);
+  const { isLate, kbps, isServerBusy } = link.stateAt(1000);
+  assert.deepEqual([isLate, kbps, isServerBusy], [false, null, true]);
+  assert.equal(link.stateAt(4000).isServerBusy, undefined, 'later nothing is late');
+});
+
+test('a link that is later than its busy server explains is late', () => {
+  const link = new LinkMonitor(0);
+  link.takePace({ ...busy(900, 3000), backlogBytes: 9000, serverLagMs: 700 }, 1000);
+  const { isLate, isServerBusy } = link.stateAt(1000);
+  assert.deepEqual([isLate, isServerBusy], [true, undefined]);
+});
+
+test('frames that a busy server sends late do not make the link late', () => {
+  /** @param {number} serverLagMs */
+  const stateOf = (serverLagMs) => {
+    const link = new LinkMonitor(0);
+    link.takePace({ ...QUIET, serverLagMs }, 0);
+    link.takeFragments(1, message({ isKey: true, takenMs: 0 }), 100, 100);
+    for (let second = 1; second <= 4; second += 1)
+      link.takeFragments(1, message({ isKey: true, startS: second, takenMs: second * 1000 }), second * 1000 + 1700, second * 1000 + 700);
+    return link.stateAt(4700);
+  };
+  assert.equal(stateOf(0).isLate, true);
+  assert.deepEqual([stateOf(600).isLate, stateOf(600).isServerBusy], [false, true]);
+});
+
+test('nothing better is tried while the server is busy', () => {
+  const link = new LinkMonitor(0);
+  link.takePace({ ...QUIET, serverLagMs: 400 }, 20_000);
+  assert.equal(link.stateAt(20_000).calmMs, 0);
+});

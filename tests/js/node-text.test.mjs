@@ -19,6 +19,9 @@ const NORTH = {
   capacity: null,
   site: '',
   version: '1.0.0',
+  build: '3fa92c1d',
+  streams: 5,
+  cpu_share: 0.344,
   lease_left_s: 5.96,
 };
 /** @param {Node[]} nodes */
@@ -44,14 +47,15 @@ test('the summary counts servers, and warns if too few take cameras', () => {
 });
 
 test('load and facts leave out what a server does not have', () => {
-  assert.equal(nodeLoad(NORTH), '2 cameras, 8 channels');
-  assert.equal(nodeLoad({ ...NORTH, cameras: 1, capacity: 64 }), '1 camera, 8 channels of at most 64');
+  assert.equal(nodeLoad(NORTH), '2 cameras, 8 channels, 5 running streams, 34 % of a processor core');
+  const gone = { ...NORTH, cameras: 1, capacity: 64, streams: null, cpu_share: null };
+  assert.equal(nodeLoad(gone), '1 camera, 8 channels of at most 64');
   assert.deepEqual(nodeFacts(NORTH), [
     ['Address', '10.0.0.11:5001'],
-    ['Version', '1.0.0'],
+    ['Version', '1.0.0, build 3fa92c1d'],
     ['Lease', '6.0 s left'],
   ]);
-  assert.deepEqual(nodeFacts({ ...NORTH, lease_left_s: null, site: 'roof' }), [
+  assert.deepEqual(nodeFacts({ ...NORTH, lease_left_s: null, site: 'roof', build: '' }), [
     ['Address', '10.0.0.11:5001'],
     ['Site', 'roof'],
     ['Version', '1.0.0'],

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, event
 
 from core.settings import Settings
-from object_storage.copies import CopyStore
+from object_storage.copies import CopyStore, Leftover
 from tests.object_storage.node_with_files import NodeWithFiles
 
 PLACE = {
@@ -49,9 +50,11 @@ def test_a_given_up_copy_is_a_leftover_until_it_is_forgotten(node: NodeWithFiles
     assert node.row(gone) is None
     assert sorted(node.leftovers()) == ["1/a.mp4", "1/b.mp4"]
     other = CopyStore(node.database, "south")
-    assert other.claim_leftovers(["north"], 5, uploading="") == []
-    assert sorted(other.claim_leftovers([], 5, uploading="1/a.mp4")) == ["1/b.mp4"]
-    node.copies.forget(["1/a.mp4", "1/b.mp4"])
+    assert other.claim_leftovers(["north"], 5, uploading=str) == []
+    ours = other.claim_leftovers([], 5, uploading=lambda: "1/a.mp4")
+    assert ours == [Leftover("1/b.mp4", may_arrive=False)]
+    assert other.claim_leftovers([], 5, uploading=str, after="1/a.mp4") == ours
+    node.copies.forget(other.claim_leftovers([], 5, uploading=str))
     assert node.leftovers() == []
 
 
@@ -68,3 +71,67 @@ def test_sums_tell_what_waits_at_each_node_and_what_only_the_storage_has(node: N
     assert (south.node, south.files, south.size_bytes) == ("south", 1, 400)
     copies = node.copies.copies()
     assert (copies.files, copies.size_bytes, copies.only_files, copies.only_bytes) == (2, 4800, 1, 3200)
+
+
+def test_an_upload_that_outlives_its_claim_leaves_a_leftover(node: NodeWithFiles) -> None:
+    """Another node has deleted the object, which was not there yet, and has forgotten it."""
+    node.record(minutes_ago=5)
+    (file,) = node.copies.waiting(5)
+    other = CopyStore(node.database, "south")
+    node.copies.begin("1/late.mp4")
+    other.forget(other.claim_leftovers([], 5, uploading=str))
+    assert not node.copies.finish(file, "1/late.mp4")
+    assert other.claim_leftovers([], 5, uploading=str) == [Leftover("1/late.mp4", may_arrive=False)]
+
+
+def test_an_upload_that_ends_while_its_object_is_deleted_stays_a_leftover(node: NodeWithFiles) -> None:
+    node.record(minutes_ago=5)
+    (file,) = node.copies.waiting(5)
+    other = CopyStore(node.database, "south")
+    node.copies.begin("1/late.mp4")
+    claimed = other.claim_leftovers([], 5, uploading=str)
+    assert claimed == [Leftover("1/late.mp4", may_arrive=True)]
+    assert not node.copies.finish(file, "1/late.mp4")
+    other.forget(claimed)
+    assert node.leftovers() == ["1/late.mp4"]
+
+
+def test_a_failed_upload_that_was_forgotten_is_a_leftover_again(node: NodeWithFiles) -> None:
+    other = CopyStore(node.database, "south")
+    node.copies.begin("1/late.mp4")
+    other.forget(other.claim_leftovers([], 5, uploading=str))
+    node.copies.abandon("1/late.mp4")
+    assert other.claim_leftovers([], 5, uploading=str) == [Leftover("1/late.mp4", may_arrive=True)]
+
+
+def test_the_end_of_an_upload_may_be_noted_again(node: NodeWithFiles) -> None:
+    """The answer of the database to the first call was lost."""
+    row_id = node.record(minutes_ago=5)
+    (file,) = node.copies.waiting(5)
+    node.copies.begin("1/a.mp4")
+    assert node.copies.finish(file, "1/a.mp4")
+    assert node.copies.finish(file, "1/a.mp4")
+    node.copies.abandon("1/a.mp4")
+    assert (node.key_of(row_id), node.leftovers()) == ("1/a.mp4", [])
+
+
+@pytest.mark.sqlite
+def test_the_expiry_never_reads_the_table_of_all_files(node: NodeWithFiles) -> None:
+    """It has a million rows, and each node looks every two minutes."""
+    node.record(minutes_ago=5, object_key="1/a.mp4", is_on_disk=False)
+    plans: list[str] = []
+    engine = node.database._engine
+    assert engine is not None
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def note(connection: Connection, _: object, statement: str, parameters: object, *__: object) -> None:
+        if "FROM archive_files" in statement and not statement.startswith("EXPLAIN"):
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
+            plans.append("; ".join(str(row[-1]) for row in rows))
+
+    assert node.copies.channels() == [(1, 1)]
+    assert len(node.copies.of_removed_cameras(5)) == 1
+    assert len(node.copies.of_channel(1, 1, 10**15, 5)) == 1
+    assert len(node.copies.without_disk((1, 1), 10**15, [], 5)) == 1
+    assert len(plans) > 5
+    assert [plan for plan in plans if "SCAN" in plan] == []

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
+from archive.records import from_ms
 from archive_manager import ArchiveManager
 from core.access import LOCAL
 from core.archive import RecordingMode, RecordingRule
 from core.login_gate import LoginGate
 from core.placement import Node, NodeView, Placement
+from core.recording_storage import StoredFile
 from media.rtsp.gateway import RtspGateway
+from object_storage.copies import CopyStore
 from object_storage.expiry import Expiry
+from object_storage.health import Purpose
+from object_storage.problems import ObjectStorageFailed, StorageState
+from object_storage.work import BackgroundWork
 from placement.alone import Alone
-from tables import ArchiveFileRow, CameraRow
+from tables import ArchiveFileRow, CameraRow, KeptRangeRow, RecordingRuleRow
 from tests.archive.hand_events import HandEvents
 from tests.archive.test_archive_manager import KnownCameras
 from tests.object_storage.node_with_files import NodeWithFiles
@@ -51,7 +58,10 @@ class Copied(NodeWithFiles):
         self.archive = ArchiveManager(self.database, plain, self.clock, gateway, KnownCameras(1), HandEvents())
 
     def expire(self, *, days: float = 0.0, placement: Placement | None = None) -> None:
-        Expiry(self.parts, self.archive, placement or Alone(), self.uploader, days=days).work()
+        self.expiry(days=days, placement=placement).work()
+
+    def expiry(self, *, days: float = 0.0, placement: Placement | None = None) -> Expiry:
+        return Expiry(self.parts, self.archive, placement or Alone(), self.uploader, days=days)
 
     def copy(self, *, minutes_ago: float, is_on_disk: bool = True, **columns: object) -> int:
         """Record and upload a file; then delete it from the disk, unless `is_on_disk`."""
@@ -158,6 +168,84 @@ def test_copies_of_a_dead_node_have_the_days_of_setting_or_rule(
     assert node.row(old) is not None  # its file comes back with the node
 
 
+class KeepingStore(CopyStore):
+    """Another node keeps a range right before the copies are given up."""
+
+    def give_up(self, files: Sequence[StoredFile], *, spares_kept: bool = False) -> None:
+        now = datetime.now(UTC)
+        with self._database.write() as session:
+            for file in files:
+                start, end = from_ms(file.start_ms), from_ms(file.start_ms + 1)
+                values = {"reason": "", "by": "south", "created_at": now}
+                session.add(KeptRangeRow(camera_id=1, channel=1, start_at=start, end_at=end, **values))
+        super().give_up(files, spares_kept=spares_kept)
+
+
+def test_a_range_that_another_node_keeps_at_the_last_moment_stays(
+    node: Copied, s3_server: S3Server, bucket_name: str
+) -> None:
+    kept = node.copy(minutes_ago=30 * DAY, is_on_disk=False)
+    node.parts = replace(node.parts, copies=KeepingStore(node.database, ""))
+    node.expire(days=10)
+    assert stored(node, s3_server, bucket_name) == [kept]
+
+
+def test_a_rule_that_another_node_has_changed_counts(node: Copied, s3_server: S3Server, bucket_name: str) -> None:
+    node.rule(keep_days=4.0)
+    young = node.copy(minutes_ago=9 * DAY, is_on_disk=False)
+    with node.database.write() as session:
+        session.execute(update(RecordingRuleRow).values(keep_days=10.0))
+    node.expire()
+    assert stored(node, s3_server, bucket_name) == [young]
+
+
+def test_after_a_long_rest_of_the_app_its_clock_is_doubted(
+    node: Copied, s3_server: S3Server, bucket_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without a clock of its own may start years ahead. Its copies would be deleted for all nodes."""
+    old = node.copy(minutes_ago=30 * DAY, is_on_disk=False)
+    node.archive.writer._was_off = (node.clock.now - timedelta(days=900), node.clock.now)
+    expiry = node.expiry(days=10)
+    monkeypatch.setattr(BackgroundWork, "start", lambda _: None)
+    expiry.start()
+    expiry.work()
+    assert stored(node, s3_server, bucket_name) == [old]
+    node.clock.move(minutes=20)
+    expiry.work()
+    assert stored(node, s3_server, bucket_name) == []
+
+
+@pytest.mark.parametrize(("apart_s", "is_deleted"), [(20.0, True), (7200.0, False), (-7200.0, False)])
+def test_no_copy_is_deleted_by_age_while_the_clock_differs_from_the_database(
+    node: Copied, s3_server: S3Server, bucket_name: str, *, apart_s: float, is_deleted: bool
+) -> None:
+    copied = node.copy(minutes_ago=30 * DAY, is_on_disk=False)
+    store = CopyStore(node.database, "")
+    store.clock_s = lambda: node.clock.now.timestamp() + apart_s  # type: ignore[method-assign]
+    node.parts = replace(node.parts, copies=store)
+    node.expire(days=10)
+    assert stored(node, s3_server, bucket_name) == ([] if is_deleted else [copied])
+
+
+def test_deletions_that_succeed_do_not_hide_uploads_that_fail(node: Copied) -> None:
+    """A full storage deletes, and then is still full: the alert stays."""
+    node.health.note_failure(ObjectStorageFailed(StorageState.FULL, "It is full."), Purpose.UPLOAD)
+    node.clock.move(minutes=2)
+    node.copies.begin("1/a.mp4")
+    node.expire()
+    assert (node.health.state, node.health.detail) == (StorageState.FULL, "It is full.")
+    assert node.health.alert is StorageState.FULL
+
+
+def test_deletions_that_are_refused_are_an_alert_though_uploads_succeed(node: Copied) -> None:
+    """The key has no right to delete."""
+    node.record()
+    node.health.note_failure(ObjectStorageFailed(StorageState.REFUSED, "No."), Purpose.DELETION)
+    node.clock.move(minutes=2)
+    node.uploader.work()
+    assert node.health.alert is StorageState.REFUSED
+
+
 def test_nothing_expires_while_the_node_does_not_know_the_others(
     node: Copied, s3_server: S3Server, bucket_name: str
 ) -> None:
@@ -170,6 +258,19 @@ def test_objects_of_interrupted_uploads_are_deleted(node: Copied, s3_server: S3S
     node.copies.begin("1/1-main/2026-11-24/110000_000-e7-aaaaaaaa.mp4")
     node.bucket.put("1/1-main/2026-11-24/110000_000-e7-aaaaaaaa.mp4", iter([b"whole, but not noted"]))
     node.expire()
+    assert s3_server.keys(bucket_name) == []
+
+
+def test_an_object_that_arrives_after_it_was_deleted_is_deleted_again(
+    node: Copied, s3_server: S3Server, bucket_name: str
+) -> None:
+    """A node that seemed to be dead has ended its upload, and has then died."""
+    expiry = node.expiry(placement=Nodes("", **{"": True, "south": False}))
+    CopyStore(node.database, "south").begin("1/late.mp4")
+    expiry.work()
+    node.bucket.put("1/late.mp4", iter([b"late"]))
+    node.clock.move(hours=2)
+    expiry.work()
     assert stored(node, s3_server, bucket_name) == []
 
 
@@ -177,7 +278,7 @@ def test_an_upload_that_ends_after_its_object_was_deleted_notes_no_copy(node: Co
     row_id = node.record()
     (file,) = node.copies.waiting(1)
     node.copies.begin("1/a.mp4")
-    assert node.copies.claim_leftovers([], 10, uploading="") == ["1/a.mp4"]
+    assert [it.key for it in node.copies.claim_leftovers([], 10, uploading=str)] == ["1/a.mp4"]
     assert not node.copies.finish(file, "1/a.mp4")
     assert node.key_of(row_id) is None
 

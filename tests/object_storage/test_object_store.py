@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from core.archive import StreamKey
 from core.errors import ArchiveUnreadable
 from core.recording_storage import StoredFile
 from object_storage.bucket import Bucket
 from object_storage.object_store import ObjectStore
 from tests.hand_clock import HandClock
-from tests.object_storage.node_with_files import NodeWithFiles
-from tests.patience import promised
+from tests.object_storage.node_with_files import MAIN, NodeWithFiles
+from tests.patience import LIMIT_S, promised
 from tests.s3_server import S3Server
 
 
@@ -68,6 +71,64 @@ def test_a_reader_that_jumps_reads_little_ahead(node: NodeWithFiles) -> None:
     for first in range(0, len(content), 1_000_000):
         store.read(file, first, 4096)
     assert bucket.bytes <= 8 * 128 * 1024
+
+
+def copy_named(key: str) -> StoredFile:
+    return StoredFile(
+        1,
+        "",
+        StreamKey(1, 1, MAIN),
+        0,
+        60_000,
+        100,
+        "",
+        suffix=0,
+        stretch_id=1,
+        epoch=7,
+        is_sealed=True,
+        is_on_disk=False,
+        object_key=key,
+    )
+
+
+class SlowBucket(Bucket):
+    """Its requests wait until the test lets them go."""
+
+    def __init__(self, node: NodeWithFiles) -> None:
+        super().__init__(node.settings)
+        self.answers = threading.Event()
+        self.begun = threading.Semaphore(0)
+
+    def read(self, key: str, first: int, count: int) -> bytes:
+        del key, first
+        self.begun.release()
+        self.answers.wait()
+        return bytes(count)
+
+
+def test_a_read_waits_for_its_turn(node: NodeWithFiles) -> None:
+    """The storage answers to 16 requests at a time; a wall of 17 replays is common."""
+    bucket = SlowBucket(node)
+    store = ObjectStore(bucket, node.clock, patience_s=LIMIT_S)
+    with ThreadPoolExecutor(17) as readers:
+        found = [readers.submit(store.read, copy_named(f"1/{n}.mp4"), 0, 100) for n in range(17)]
+        for _ in range(16):
+            bucket.begun.acquire()
+        bucket.answers.set()
+        assert [it.result() for it in found] == 17 * [bytes(100)]
+
+
+def test_a_read_without_a_turn_is_refused_after_a_while(node: NodeWithFiles) -> None:
+    bucket = SlowBucket(node)
+    store = ObjectStore(bucket, node.clock, patience_s=0.05)
+    with ThreadPoolExecutor(16) as readers:
+        for number in range(16):
+            readers.submit(store.read, copy_named(f"1/{number}.mp4"), 0, 100)
+        for _ in range(16):
+            bucket.begun.acquire()
+        with pytest.raises(ArchiveUnreadable, match="busy"):
+            store.read(copy_named("1/last.mp4"), 0, 100)
+        bucket.answers.set()
 
 
 def test_a_file_without_a_copy_is_not_found(node: NodeWithFiles) -> None:

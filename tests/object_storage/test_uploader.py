@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
+from sqlalchemy import delete, update
 
+from core.errors import Unavailable
+from core.recording_storage import StoredFile
 from object_storage.bucket import PART_BYTES
+from object_storage.copies import CopyStore
 from object_storage.problems import StorageState
+from object_storage.uploader import Uploader
+from tables import ArchiveFileRow
 from tests.object_storage.node_with_files import NodeWithFiles
 from tests.patience import until
 from tests.s3_server import S3Server
@@ -66,14 +73,14 @@ def test_a_lost_line_keeps_all_files_waiting_until_it_is_back(node: NodeWithFile
     assert waits[0] < 5.0
     assert 80.0 < max(waits) <= 160.0  # it grows to two minutes
     assert node.health.state is StorageState.UNREACHABLE
-    assert node.health.is_alert
+    assert node.health.alert is StorageState.UNREACHABLE
     assert [it.files for it in node.copies.waiting_files()] == [3]
     node.restart(object_storage_endpoint=s3_server.address)
     node.clock.move(seconds=1)
     for _ in row_ids:
         assert node.uploader.work() == 0.0
     assert all(node.key_of(row_id) for row_id in row_ids)
-    assert not node.health.is_alert
+    assert node.health.alert is None
 
 
 def test_a_file_that_was_deleted_during_its_upload_leaves_no_copy(node: NodeWithFiles) -> None:
@@ -87,6 +94,39 @@ def test_a_file_that_was_deleted_during_its_upload_leaves_no_copy(node: NodeWith
     assert node.leftovers() == ["1/late.mp4"]  # the expiry deletes it
 
 
+class LosingStore(CopyStore):
+    """A database that is lost when an upload ends."""
+
+    is_lost = True
+
+    def finish(self, file: StoredFile, key: str) -> bool:
+        if self.is_lost:
+            raise Unavailable("The database does not answer.")
+        return super().finish(file, key)
+
+
+def test_an_upload_that_ends_without_the_database_is_noted_later(node: NodeWithFiles) -> None:
+    row_id = node.record()
+    store = LosingStore(node.database, "")
+    uploader = Uploader(replace(node.parts, copies=store), node.volumes, node.settings)
+    with pytest.raises(Unavailable):
+        uploader.work()
+    store.is_lost = False
+    assert uploader.work() > 0.0
+    assert node.key_of(row_id) is not None
+    assert node.leftovers() == []
+
+
+def test_a_failed_upload_is_a_leftover_though_others_have_forgotten_it(node: NodeWithFiles) -> None:
+    node.record()
+    node.restart(object_storage_endpoint="http://127.0.0.1:9")
+    node.uploader.work()
+    other = CopyStore(node.database, "south")
+    other.forget(other.claim_leftovers([], 5, uploading=str))
+    node.uploader.work()
+    assert len(node.leftovers()) == 2  # this one, and that of the second try
+
+
 def test_a_file_on_a_disk_that_is_away_does_not_stop_the_others(node: NodeWithFiles) -> None:
     away = node.record(minutes_ago=20, volume="00000000-0000-0000-0000-000000000000")
     here = node.record(minutes_ago=10)
@@ -95,6 +135,43 @@ def test_a_file_on_a_disk_that_is_away_does_not_stop_the_others(node: NodeWithFi
     assert node.key_of(away) is None
     assert node.key_of(here) is not None
     assert node.health.state is StorageState.OK
+
+
+def test_a_disk_that_is_away_costs_one_look_for_all_its_files(node: NodeWithFiles) -> None:
+    for number in range(5):
+        node.record(minutes_ago=50 + number, volume="00000000-0000-0000-0000-000000000000")
+    here = node.record(minutes_ago=10)
+    assert [node.uploader.work() for _ in range(2)] == [0.0, 0.0]
+    assert node.key_of(here) is not None
+    assert node.uploader.work() > 1.0
+    with node.database.write() as session:
+        session.execute(update(ArchiveFileRow).values(volume=node.volume.uuid))
+    node.clock.move(minutes=6)
+    for _ in range(5):
+        node.uploader.work()
+    assert node.copies.waiting(5) == []
+
+
+def test_files_that_cannot_be_read_hold_up_no_others_and_are_tried_again(node: NodeWithFiles) -> None:
+    """However many they are, and though they are the oldest."""
+    broken = [node.record(minutes_ago=50 + number) for number in range(3)]
+    for path in node.volume.folder.rglob("*.mp4"):
+        path.unlink()
+    here = node.record(minutes_ago=10)
+    for _ in broken:
+        assert node.uploader.work() < 1.0
+    node.uploader.work()
+    assert node.key_of(here) is not None
+    assert node.uploader.work() > 1.0
+    later = node.record(minutes_ago=9)
+    node.clock.move(minutes=6)
+    node.uploader.work()
+    assert node.key_of(later) is not None, "new files come before those that failed"
+    with node.database.write() as session:
+        session.execute(delete(ArchiveFileRow).where(ArchiveFileRow.id.in_(broken)))
+    again = node.record(minutes_ago=50)
+    node.uploader.work()
+    assert node.key_of(again) is not None
 
 
 def test_a_file_of_another_length_than_its_row_says_is_not_copied(node: NodeWithFiles) -> None:

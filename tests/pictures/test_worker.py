@@ -12,6 +12,7 @@ from core.errors import AppError, CameraUnreachable, CameraUnsupported
 from core.recordings import RecorderTimes
 from media.ffmpeg import find_ffmpeg
 from media.process import Spawner
+from media.rtsp.replay.interface import ReplayRank
 from media.still_decoder import KeyFrameData, StillDecoder
 from pictures.byte_ledger import HOUR_BYTES, ByteLedger
 from pictures.cache import PictureCache
@@ -69,6 +70,9 @@ class ScriptedSource(RecordingSource):
             part = bytes([0x65, *divmod(time_s % 3600, 256)]) * 50
             parts = (part,) if self.recording_token == "bad" else film.pictures[min(film.keys)]
             yield time_s, KeyFrame(KeyFrameData("h264", 16 / 9, film.sets, parts), float(time_s), is_confirmed=True)
+
+    def set_rank(self, rank: ReplayRank) -> None:
+        """Nobody else wants a place."""
 
     def received_bytes(self) -> int:
         return self.frame_bytes * len(self.sent)

@@ -26,6 +26,10 @@ class FakePlacement(Placement):
         self._gained: list[CameraCallback] = []
         self._lost: list[CameraCallback] = []
         self.is_running = False
+        self.cut_off = False
+
+    def is_cut_off(self) -> bool:
+        return self.cut_off
 
     def owns(self, camera_id: int) -> bool:
         return self.node_of(camera_id) == self._this

@@ -21,7 +21,7 @@ from placement.incarnation import Incarnation
 from placement.leases import LeasePlacement
 from placement.local_node import LocalNode
 from placement.pulse import LoopPulse
-from placement.records import NodeIdentity, Situation
+from placement.records import NodeIdentity, NodeLoad, Situation
 from placement.store import NodeStore
 from tests.hand_clock import HandClock
 from tests.patience import LIMIT_S, until
@@ -113,11 +113,11 @@ class HangingStore(NodeStore):
         super().__init__(database, SystemClock())
         self.hangs, self.goes_on = threading.Event(), threading.Event()
 
-    def renew(self, node: NodeIdentity, incarnation: str) -> Situation:
+    def renew(self, node: NodeIdentity, incarnation: str, load: NodeLoad = NodeLoad()) -> Situation:  # noqa: B008
         if self.hangs.is_set():
             self.goes_on.wait(LIMIT_S)
             raise Unavailable("The database cannot be reached.")
-        return super().renew(node, incarnation)
+        return super().renew(node, incarnation, load)
 
 
 @pytest.mark.slow

@@ -28,8 +28,15 @@ OPEN = {
     "/api/session GET",
     "/api/session POST",
 }
+PLAYERS = {  # no login: the secret part of the address
+    "/play/<link>/master.m3u8",
+    "/play/<link>/main.m3u8",
+    "/play/<link>/sub.m3u8",
+    "/play/<link>/<stream_id>/<file>",
+}
 SETUP = {"/welcome", "/api/setup", "/api/setup/postpone"}
 NODES = {  # no user, whatever the role
+    *PLAYERS,
     "/api/internal/streams",
     "/api/internal/storage",
     "/api/internal/archive-files/<file_id>",
@@ -55,6 +62,7 @@ VIEWER = {
     "/api/cameras/<camera_id>/snapshot",
     "/api/cameras/<camera_id>/channels/<number>/master.m3u8",
     "/api/cameras/<camera_id>/channels/<number>/<role>.m3u8",
+    "/api/cameras/<camera_id>/channels/<number>/player-link",
     "/api/streams/start",
     "/api/streams/stop",
     "/api/streams/status/<stream_id>",
@@ -306,6 +314,7 @@ def request_rule(api: ApiClient, method: str, rule: str, camera_id: int = 1) -> 
         "path:relay_token": "RelayOutput1",
         "tour_id": "1",
         "name": "unknown",
+        "link": "unknown",
     }
     for name, value in values.items():
         path = path.replace(f"<{name}>", value)

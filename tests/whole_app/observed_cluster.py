@@ -19,7 +19,7 @@ from tests.placement.cut_network import CutNetwork
 from tests.whole_app.watched_streams import WatchedStreams
 from tools.cluster import NAMES, Cluster
 
-LEASE_S = 9.0
+LEASE_S = 6.0
 CUT_OFF = NAMES[-1]  # the node whose connection to the database a test can cut
 _DATABASE = "cluster"
 _SAMPLE_S = 0.1
@@ -137,6 +137,43 @@ class ObservedCluster(Cluster):
             return any(state["state"] == "recording" for state in states)
         return False
 
+    def recorded_since(self, at_s: float) -> set[int]:
+        """Return the cameras of which a file begins after this time of the database's clock."""
+        rows = self.server.run(f"SELECT camera_id FROM archive_files WHERE start_ms > {at_s * 1000:.0f}", _DATABASE)
+        return {int(str(camera_id)) for (camera_id,) in rows}
+
+    def is_all_noted(self) -> bool:
+        """True if each node has noted the ends of its files in the database, except for those that it writes now."""
+        rows = self.server.run(
+            "SELECT 1 FROM archive_files f JOIN cameras c ON c.id = f.camera_id "
+            "WHERE NOT f.is_sealed AND f.node <> coalesce(c.node, '')",
+            _DATABASE,
+        )
+        return not rows
+
+    def recorded_twice(self) -> list[tuple[object, ...]]:
+        """Return camera, channel, nodes and seconds of each stretch that two nodes have recorded."""
+        return self.server.run(
+            "SELECT a.camera_id, a.channel, a.node, b.node, "
+            "(least(a.end_ms, b.end_ms) - greatest(a.start_ms, b.start_ms)) / 1000.0 "
+            "FROM archive_files a JOIN archive_files b USING (camera_id, channel, quality) "
+            "WHERE a.node < b.node AND a.start_ms < b.end_ms AND b.start_ms < a.end_ms",
+            _DATABASE,
+        )
+
+    @contextlib.contextmanager
+    def stopped(self, name: str) -> Iterator[None]:
+        """Stop all processes of a node while the block runs, as a debugger does: it neither acts nor ends."""
+        master = psutil.Process(self.nodes[name].pid)
+        processes = [master, *master.children(recursive=True)]
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.resume()
+
     def subscriptions(self, camera_id: int) -> int:
         """Return the number of event subscriptions at the recorder of a camera."""
         return int(self._recorders[camera_id].control("GET", "/state")["subscriptions"])
@@ -172,9 +209,17 @@ class Connections:
         self._thread = threading.Thread(target=self._look, name="connections", daemon=True)
         self.samples: list[Sample] = []
 
-    def two_owners(self) -> list[Sample]:
-        """Return the samples in which two nodes were connected to the same recorder."""
-        return [one for one in self.samples if any(len(names) > 1 for names in one.nodes.values())]
+    def two_owners(self, but_not: tuple[float, float] = (0.0, 0.0)) -> list[Sample]:
+        """Return the samples in which two nodes were connected to the same recorder.
+
+        `but_not`: the time for which a node was stopped, since the connections of a stopped process stay open.
+        """
+        first_s, last_s = but_not
+        return [
+            one
+            for one in self.samples
+            if any(len(names) > 1 for names in one.nodes.values()) and not first_s <= one.at_s <= last_s
+        ]
 
     def last_s(self, name: str) -> float:
         """Return the last time at which a node had a connection."""

@@ -14,6 +14,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import psutil
 import pytest
@@ -95,9 +96,9 @@ class Device:
         return manifest
 
 
-def _running(make: str, folder: Path, channels: int = 2) -> Iterator[Device]:
+def _running(make: str, folder: Path, channels: int = 2, sessions: int = 2) -> Iterator[Device]:
     with running_recorder("--channels", str(channels), "--profile", "small", "--make", make) as recorder:
-        app = App(folder, EXPORT_MIN_FREE_BYTES="0")
+        app = App(folder, EXPORT_MIN_FREE_BYTES="0", DEVICE_REPLAY_SESSIONS=f"{sessions}")
         app.start()
         try:
             yield Device(make, recorder, app, app.add_camera(recorder, name="Gate"))
@@ -263,25 +264,43 @@ def _kill(app: App) -> None:
     assert not psutil.wait_procs(processes, LIMIT_S)[1]
 
 
-def test_a_viewer_gets_the_recorders_session_and_the_export_goes_on_later(tmp_path: Path) -> None:
-    with running_recorder("--channels", "1", "--profile", "small") as recorder:
-        app = App(tmp_path, EXPORT_MIN_FREE_BYTES="0", DEVICE_REPLAY_SESSIONS="1")
-        app.start()
-        try:
-            device = Device("conformant", recorder, app, app.add_camera(recorder, name="Gate"))
-            start, _ = max(device.long_spans(1), key=lambda span: span[1] - span[0])
-            export_id = device.add(1, start, start + timedelta(hours=1))
-            until(lambda: device.job(export_id)["progress"]["done_s"] > 20)
-            body = {"camera_id": device.camera_id, "recording_token": TOKEN, "start_time": start.isoformat()}
-            with promised(3.0):
-                stream = app.call("POST", "/api/playback/start", body)
-                requests.get(app.url + stream["playlist_url"], timeout=LIMIT_S).raise_for_status()
-            until(lambda: (device.job(export_id)["error"] or {}).get("code") == "camera_busy")
-            assert device.job(export_id)["state"] in {"queued", "running"}
-            so_far_s = device.job(export_id)["progress"]["done_s"]
-            app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
-            until(lambda: device.job(export_id)["progress"]["done_s"] > so_far_s + 20)
-            assert device.job(export_id)["error"] is None
-            app.call("POST", f"/api/exports/{export_id}/cancel")
-        finally:
-            app.stop()
+@pytest.fixture(scope="module")
+def one_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
+    """A recorder with one channel, of which the app opens one replay session at a time."""
+    yield from _running("conformant", tmp_path_factory.mktemp("one"), channels=1, sessions=1)
+
+
+def test_a_viewer_gets_the_recorders_session_and_the_export_goes_on_later(one_session: Device) -> None:
+    device, app = one_session, one_session.app
+    start, _ = max(device.long_spans(1), key=lambda span: span[1] - span[0])
+    export_id = device.add(1, start, start + timedelta(hours=1))
+    until(lambda: device.job(export_id)["progress"]["done_s"] > 20)
+    body = {"camera_id": device.camera_id, "recording_token": TOKEN, "start_time": start.isoformat()}
+    with promised(3.0):
+        stream = app.call("POST", "/api/playback/start", body)
+        requests.get(app.url + stream["playlist_url"], timeout=LIMIT_S).raise_for_status()
+    until(lambda: "for a recording that is watched" in (device.job(export_id)["error"] or {}).get("detail", ""))
+    assert device.job(export_id)["error"]["code"] == "camera_busy"
+    assert device.job(export_id)["state"] in {"queued", "running"}
+    so_far_s = device.job(export_id)["progress"]["done_s"]
+    app.call("POST", "/api/streams/stop", {"stream_id": stream["stream_id"]})
+    until(lambda: device.job(export_id)["progress"]["done_s"] > so_far_s + 20)
+    assert device.job(export_id)["error"] is None
+    app.call("POST", f"/api/exports/{export_id}/cancel")
+
+
+def test_a_picture_under_the_pointer_interrupts_an_export_for_a_moment(one_session: Device) -> None:
+    start, end = max(one_session.long_spans(1), key=lambda span: span[1] - span[0])
+    end = min(end, start + timedelta(minutes=4))
+    recordings = f"/api/cameras/{one_session.camera_id}/recordings"
+    times = urlencode({"start_time": start.isoformat(), "end_time": end.isoformat()})
+    until(lambda: one_session.app.call("GET", f"{recordings}/coverage?{times}")["indexing"] is None, rest=seldom)
+    export_id = one_session.add(1, start, end)
+    until(lambda: one_session.job(export_id)["progress"]["done_s"] > 20)
+    query = {"channel": "1", "time": (end - timedelta(minutes=1)).isoformat(), "wait_s": "10"}
+    with promised(1.5):
+        answer = requests.get(f"{one_session.app.url}{recordings}/picture", query, timeout=LIMIT_S)
+    assert (answer.status_code, answer.content[:2]) == (200, b"\xff\xd8")
+    assert one_session.job(export_id)["state"] != "done"
+    whole = one_session.done(one_session.add(1, start, end))["files"]
+    assert [file["sha256"] for file in one_session.done(export_id)["files"]] == [file["sha256"] for file in whole]

@@ -13,6 +13,7 @@ import pytest
 
 from tests.missing import skip_outside_ci
 from tests.patience import Slowness, settled, until
+from tests.whole_app.front_door_requests import FrontDoorRequests
 from tests.whole_app.observed_cluster import CUT_OFF, LEASE_S, Connections, ObservedCluster, longest_gap
 from tools.cluster import NAMES, ClusterMissing
 
@@ -78,7 +79,7 @@ def test_a_short_restart_of_the_database_moves_no_camera(cluster: ObservedCluste
     """A node renews its lease each third of it, and lets go at 0.8. On a slow machine the restart may take longer."""
     before = settled(cluster.leases, for_s=2.0)
     cluster.watch_all()
-    with longest_gap(cluster, 1.0) as allowed:
+    with longest_gap(cluster, 1.0) as allowed, Connections(cluster) as connections:
         began_s = time.monotonic()
         cluster.server.stop()
         time.sleep(1)
@@ -89,17 +90,21 @@ def test_a_short_restart_of_the_database_moves_no_camera(cluster: ObservedCluste
         if not is_short:
             allowed.most_s = LEASE_S + 4.0
     assert cluster.leases() == before or not is_short
+    assert not connections.two_owners()
     cluster.wait_shared()
 
 
 def test_a_node_that_is_cut_off_the_database_ends_all_it_has(cluster: ObservedCluster) -> None:
-    """The node lives and reaches its recorders. It lets go of them before another node connects them."""
+    """The node lives and reaches its recorders. It lets go of them before another node connects them.
+
+    The front door still sends it a third of all requests, and other nodes answer them.
+    """
     cut = cluster.cameras_of(CUT_OFF)
     for camera_id in cut:
         cluster.record(camera_id)
     until(lambda: all(cluster.subscriptions(camera_id) == 1 for camera_id in cut), what="event subscriptions")
     others = cluster.cameras_of(*set(NAMES) - {CUT_OFF})
-    with Connections(cluster) as connections:
+    with Connections(cluster) as connections, FrontDoorRequests(cluster.url, cluster.admin) as door:
         with longest_gap(cluster, 1.0, others), Slowness() as machine:
             began_s = time.monotonic()
             cluster.network.is_cut.set()
@@ -107,11 +112,38 @@ def test_a_node_that_is_cut_off_the_database_ends_all_it_has(cluster: ObservedCl
             until(lambda: all(map(cluster.is_recorded, cut)), what="recordings of the new owners")
             until(lambda: all(cluster.subscriptions(it) == 1 for it in cut), what="subscriptions of the new owners")
             assert connections.last_s(CUT_OFF) - began_s < machine.allowed_s(FENCE_S + 0.5)
+            until(lambda: len(door.since(began_s + machine.allowed_s(LEASE_S))) > 30, what="requests after the lease")
+            late = door.since(began_s + machine.allowed_s(LEASE_S))
+        assert {answer.status for answer in late} <= {200, 302}, late
+        assert max(answer.took_s for answer in late) < machine.allowed_s(1.0), late
         cluster.network.is_cut.clear()
         cluster.wait_shared()
         until(lambda: all(map(cluster.is_recorded, cut)), what="recordings after the return")
         until(lambda: all(cluster.subscriptions(it) == 1 for it in cut), what="subscriptions after the return")
     assert not connections.two_owners()
+    until(cluster.is_all_noted, what="the ends of all recordings")
+    assert not cluster.recorded_twice()
+
+
+@pytest.mark.stress
+def test_a_node_that_was_stopped_has_lost_its_cameras(cluster: ObservedCluster) -> None:
+    """All its processes stand still for more than the lease, and go on. The front door is not asked meanwhile."""
+    name = NAMES[1]
+    ids = cluster.cameras_of(name)
+    for camera_id in ids:
+        cluster.record(camera_id)
+    with Connections(cluster) as connections, Slowness() as machine:
+        began_s, stopped_s = time.monotonic(), cluster.now_s()
+        with cluster.stopped(name):
+            until(lambda: not cluster.cameras_of(name), what="other owners")
+            until(lambda: cluster.recorded_since(stopped_s) >= set(ids), what="recordings of the new owners")
+            time.sleep(max(0.0, began_s + 1.5 * LEASE_S - time.monotonic()))  # the length of the stop is the subject
+        goes_on_s = time.monotonic()
+        cluster.wait_shared()
+        ended_s = goes_on_s + machine.allowed_s(1.0)
+    assert not connections.two_owners(but_not=(began_s, ended_s))
+    until(cluster.is_all_noted, what="the ends of all recordings")
+    assert not cluster.recorded_twice()
 
 
 def test_the_death_of_a_node_interrupts_only_its_own_streams(cluster: ObservedCluster) -> None:

@@ -9,7 +9,7 @@ from flask import Flask, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from core.access import LOCAL, Permission, Principal, permissions_of
-from core.errors import Forbidden, InvalidRequest, NotFound, NotLoggedIn
+from core.errors import Forbidden, InvalidRequest, NotFound, NotLoggedIn, Unavailable
 from core.node_link import SIGNATURE
 from web.access.audit import audit_about, audit_out_of_scope, begin_audit, leave_audit, write_audit
 from web.access.principal import current_principal_or_none, identify_sender, is_local_without_accounts
@@ -17,8 +17,8 @@ from web.access.rules import RULES, Open, Rule
 from web.access.targets import UnreadableField, may_see
 from web.client import client, has_client
 from web.login_cookie import CSRF_HEADER, cookie_of, csrf_token, is_csrf_token
-from web.problems import wants_page
-from web.routing import FRONT_DOOR, find_destination, hand_on, refuse_elsewhere
+from web.problems import answer_app_error, wants_page
+from web.routing import FRONT_DOOR, find_destination, hand_on, hand_on_if_cut_off, refuse_elsewhere
 from web.services import services
 
 log = logging.getLogger(__name__)
@@ -30,12 +30,16 @@ def install_access(app: Flask) -> None:
     """Check each request before its view, write the audit log after it. Call it after install_guard()."""
     app.before_request(_check_request)
     app.after_request(write_audit)
+    app.register_error_handler(Unavailable, _answer_unavailable)
     app.context_processor(_template_variables)
 
 
 def _check_request() -> BaseResponse | None:
-    who = identify_sender()
+    if handed_on := hand_on_if_cut_off():
+        leave_audit()  # the other node writes the line
+        return handed_on
     rule = RULES.get(request.endpoint or "")
+    who = identify_sender(by_player_link=rule is not None and rule.is_for_players)
     if rule is None:
         if request.endpoint is not None:
             log.error("the route %s has no rule and is refused", request.endpoint)
@@ -52,8 +56,19 @@ def _check_request() -> BaseResponse | None:
         _check_node()
         return None
     if who is None:
+        if rule.is_for_players:
+            raise NotLoggedIn("This address is not valid any more: copy a new one from the details of the channel.")
         return _demand_login()
     return _check_rule(who, rule)
+
+
+def _answer_unavailable(error: Unavailable) -> BaseResponse:
+    """Hand a request that only reads on to another node, if this one lost the database meanwhile."""
+    may_repeat = error.code == "database_unreachable" and request.method in _SAFE_METHODS and has_client()
+    if may_repeat and (handed_on := hand_on_if_cut_off()):
+        leave_audit()
+        return handed_on
+    return answer_app_error(error)
 
 
 def _check_rule(who: Principal, rule: Rule) -> BaseResponse | None:

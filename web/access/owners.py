@@ -9,7 +9,7 @@ from __future__ import annotations
 from flask import request
 
 from events.log_query import EventQuery
-from web.access.principal import current_principal
+from web.access.principal import current_principal, linked_channel_of
 from web.fields import parse_id
 from web.services import services
 
@@ -32,6 +32,10 @@ def of_backfill() -> int:
 
 def of_kept() -> int:
     return services().archive.kept_range(_id("kept_id")).camera_id
+
+
+def of_player_link() -> int:
+    return linked_channel_of(current_principal())[0]
 
 
 def of_event() -> int | None:

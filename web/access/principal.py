@@ -8,7 +8,7 @@ from flask import g, request
 
 from account_manager import AccountManager
 from core.access import LOCAL, Principal
-from core.errors import NotLoggedIn
+from core.errors import NotFound, NotLoggedIn
 from web.client import client
 from web.login_cookie import cookie_of
 from web.services import services
@@ -44,9 +44,15 @@ def credentials_of_request() -> Credentials:
     )
 
 
-def identify_sender() -> Principal | None:
-    """Look up the sender of the current request and keep it for current_principal()."""
-    g.principal = credentials_of_request().principal()
+def identify_sender(*, by_player_link: bool) -> Principal | None:
+    """Look up the sender of the current request and keep it for current_principal().
+
+    `by_player_link`: by the `link` in the path alone, because other sites' pages may send the user's cookie.
+    """
+    if by_player_link:
+        g.principal = services().accounts.principal_of_player_link(str((request.view_args or {})["link"]))
+    else:
+        g.principal = credentials_of_request().principal()
     return current_principal_or_none()
 
 
@@ -62,6 +68,14 @@ def current_principal_or_none() -> Principal | None:
     """Return the sender of the current request, or None if there is no valid login or token."""
     found: Principal | None = g.get("principal")
     return found
+
+
+def linked_channel_of(who: Principal) -> tuple[int, int]:
+    """Return camera id and channel of a player's address. Raise NotFound if its user may not see them any more."""
+    for camera_id, channels in (who.scope.cameras or {}).items():
+        for channel in channels or ():
+            return camera_id, channel
+    raise NotFound("There is no such camera, channel or stream.")
 
 
 def is_local_without_accounts() -> bool:

@@ -28,7 +28,8 @@ class Rule:
     """A row. `target` finds the camera and channel (None: the route concerns no camera).
 
     `action` names the request in the audit log; without one, only refusals are written. `is_for_people`: refused for
-    API tokens, which could otherwise make users and tokens that outlive them.
+    API tokens, which could otherwise make users and tokens that outlive them. `is_for_players`: the sender is found by
+    the secret part of the address alone, and pages of other sites may fetch the answer.
 
     With several nodes, the owner of the target's camera answers (web/routing.py). `camera_of_record` finds the camera
     of a route that names a record of it. `node_of_files` returns the name of the node that answers, because the files
@@ -40,6 +41,7 @@ class Rule:
     target: Callable[[], Target | None] | None = None
     action: str = ""
     is_for_people: bool = False
+    is_for_players: bool = False
     camera_of_record: Callable[[], int | None] | None = None
     node_of_files: Callable[[], str] | None = None
     can_stay: bool = False
@@ -120,6 +122,16 @@ RULES: dict[str, Rule] = {
     "api_streams.start_stream": Rule(Permission.LIVE, targets.live_in_body, "watch"),
     "api_hls.master_playlist": Rule(Permission.LIVE, targets.channel_in_path),
     "api_hls.variant_playlist": Rule(Permission.LIVE, targets.channel_in_path),
+    "api_hls.make_player_link": Rule(Permission.LIVE, targets.channel_in_path, "make_player_link", can_stay=True),
+    "players.master": Rule(
+        Permission.LIVE, targets.linked_channel, is_for_players=True, camera_of_record=owners.of_player_link
+    ),
+    "players.variant": Rule(
+        Permission.LIVE, targets.linked_channel, is_for_players=True, camera_of_record=owners.of_player_link
+    ),
+    "players.file": Rule(
+        Permission.LIVE, targets.stream_in_path, is_for_players=True, camera_of_record=owners.of_player_link
+    ),
     "api_streams.stop_stream": Rule(Permission.LIVE, targets.stream_to_stop),
     "api_streams.stream_status": Rule(Permission.LIVE, targets.stream_in_path),
     "api_streams.all_streams": Rule(Permission.LIVE),

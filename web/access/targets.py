@@ -17,7 +17,7 @@ from core.records import StreamKind, channel_of_profile
 from recordings.matching import MatchedBy
 from sessions.view import StreamView
 from web.access.audit import audit_about, audit_as
-from web.access.principal import current_principal
+from web.access.principal import current_principal, linked_channel_of
 from web.fields import parse_id
 from web.services import Services, services
 
@@ -156,6 +156,12 @@ def channel_in_path() -> Target:
         return Target(camera_id, parse_id(_path_part("number")))
     except ValueError:
         raise UnreadableField("number") from None
+
+
+def linked_channel() -> Target:
+    """The channel of the address that a player opens."""
+    camera_id, channel = linked_channel_of(current_principal())
+    return Target(camera_id, channel)
 
 
 def camera_of_page() -> Target | None:

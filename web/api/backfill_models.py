@@ -61,6 +61,7 @@ class Backfill(BaseModel):
     progress: BackfillProgress
     eta_s: Tenths = Field(description="null while it is not known")
     lacking_s: Tenths = Field(description="time that the recorder listed and did not send; it is not requested again")
+    frames_lost: int = Field(description="frames that came incomplete, also at a second try, and are missing")
     automatic: bool = Field(description="made by the rule of the channel")
     by: str = Field(description='the user who asked for it; "" for an automatic one')
     error: Problem | None

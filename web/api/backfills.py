@@ -140,6 +140,7 @@ def _backfill(job: Backfill) -> shapes.Backfill:
             "progress": {"done_s": job.done_s, "total_s": job.total_s, "bytes": job.size_bytes},
             "eta_s": services().backfills.eta_s(job),
             "lacking_s": job.lacking_s,
+            "frames_lost": job.frames_lost,
             "automatic": job.is_automatic,
             "by": job.by,
             "error": job.problem,

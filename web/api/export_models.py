@@ -110,14 +110,26 @@ class ExportEdit(RequestModel):
 # --- answers
 
 
+class GapOfExport(AnswerModel):
+    """A part of a range that no file shows."""
+
+    start_time: Time = Field(validation_alias="start")
+    end_time: Time = Field(validation_alias="end")
+    reason: str = Field(
+        description="not_recorded; not_sent: the list of recordings has one; away: only another server has it, which "
+        "does not answer; unknown; or why the server has not recorded it, as in coverage"
+    )
+
+
 class RangeOfExport(BaseModel):
-    """`poster`: address of a small JPEG, the first frame; null until there is one."""
+    """`poster`: address of a small JPEG, the first frame; null until there is one. `gaps`: once the export is done."""
 
     camera_id: int
     channel: int
     start_time: Time
     end_time: Time
     poster: str | None
+    gaps: list[GapOfExport]
 
 
 class RectangleOfCopy(AnswerModel):
@@ -211,7 +223,7 @@ class ExportList(BaseModel):
 
 
 class Estimate(AnswerModel):
-    """`about`: the size follows from a typical bit rate. `free_bytes`: disk space for exports."""
+    """`about`: the size follows from a bit rate, not from files of the app. `free_bytes`: for exports."""
 
     seconds: Tenths
     bytes: int = Field(validation_alias="size_bytes")

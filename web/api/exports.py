@@ -13,7 +13,16 @@ from flask_openapi3.models.tag import Tag
 
 from core.clock import rfc3339
 from core.errors import NotFound
-from exports.records import ExportDraft, ExportFile, ExportJob, ExportRange, Rectangle, WorkingCopy
+from exports.gaps import range_gaps
+from exports.records import (
+    ExportDraft,
+    ExportFile,
+    ExportJob,
+    ExportRange,
+    ExportState,
+    Rectangle,
+    WorkingCopy,
+)
 from web.access.audit import audit_about
 from web.access.principal import current_principal
 from web.api import export_models as shapes
@@ -229,6 +238,7 @@ def _range(job: ExportJob, index: int) -> dict[str, Any]:
         "poster": url_for("api_exports.get_export_poster", export_id=job.id, number=index + 1)
         if index in job.posters
         else None,
+        "gaps": range_gaps(job, index) if job.state is ExportState.DONE else [],
     }
 
 

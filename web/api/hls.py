@@ -1,13 +1,13 @@
 """/api/cameras/<camera_id>/channels/<number>/master.m3u8: one address for players that choose the quality themselves.
 
 The multivariant playlist lists the main and sub stream. The session of a variant starts when a player fetches the
-variant's own playlist.
+variant's own playlist. web/players.py has the same for players that cannot log in.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -18,6 +18,8 @@ from web.access.audit import audit_about, audit_as
 from web.access.principal import current_principal
 from web.api import models
 from web.api.described import answers_with
+from web.api.stream_models import PlayerLink
+from web.links import shared_link
 from web.services import services
 from web.stream_files import PLAYLIST_TYPE, wait_for_playlist
 
@@ -37,7 +39,7 @@ def master_playlist(path: models.ChannelPath, query: models.MasterQuery) -> Resp
 
     The streams need no encoder if they are H.264, or with `codec=hevc` if they are H.265.
     """
-    return _answer(services().streams.master_playlist(path.camera_id, path.number, query.codec))
+    return answer_playlist(services().streams.master_playlist(path.camera_id, path.number, query.codec))
 
 
 @blueprint.get(
@@ -48,13 +50,42 @@ def variant_playlist(path: models.VariantPath, query: models.VariantQuery) -> Re
 
     The playlist of a starting session waits, then answers 503 with Retry-After.
     """
-    stream_id = services().streams.start_variant(path.camera_id, path.number, path.role, query.codec, query.viewer)
+    text, stream_id = variant_of(path.camera_id, path.number, path.role, query)
+    return answer_playlist(named_files(text, playlist_url(stream_id, "")))
+
+
+@blueprint.post("/<camera_id>/channels/<number>/player-link", responses=answers_with({200: PlayerLink}, 404))
+def make_player_link(path: models.ChannelPath) -> dict[str, Any]:
+    """Make an address of the multivariant playlist that needs no login, for a player that sends none.
+
+    It shows this channel's live picture to everybody who knows it, for a day, but ends with your login: at a logout, or
+    a new password.
+    """
+    services().streams.master_playlist(path.camera_id, path.number, "h264")  # raises NotFound
+    who = current_principal()
+    if who.kind == "local":
+        local = f"/api/cameras/{path.camera_id}/channels/{path.number}/master.m3u8"
+        return {"address": shared_link(local), "expires_at": None}
+    link, expires_at = services().accounts.make_player_link(who, path.camera_id, path.number)
+    found = {"address": shared_link(f"/play/{link}/master.m3u8"), "expires_at": expires_at}
+    return PlayerLink.model_validate(found).model_dump()
+
+
+def variant_of(
+    camera_id: int, number: int, role: Literal["main", "sub"], query: models.VariantQuery
+) -> tuple[str, str]:
+    """Start the session of a variant, or keep it running. Return its playlist and the id of the session."""
+    stream_id = services().streams.start_variant(camera_id, number, role, query.codec, query.viewer)
     if services().login_viewers.note_fetch(current_principal().key, stream_id, query.viewer):
         audit_as("watch")
         audit_about(stream_id=stream_id)
-    text = wait_for_playlist(stream_id, _PLAYLIST_NAME, query.viewer)
-    return _answer(_FILE_NAMES.sub(playlist_url(stream_id, ""), text))
+    return wait_for_playlist(stream_id, _PLAYLIST_NAME, query.viewer), stream_id
 
 
-def _answer(playlist: str) -> Response:
+def named_files(playlist: str, folder: str) -> str:
+    """Put the address of a folder before the names of the files of a playlist."""
+    return _FILE_NAMES.sub(folder, playlist)
+
+
+def answer_playlist(playlist: str) -> Response:
     return Response(playlist, content_type=PLAYLIST_TYPE, headers={"Cache-Control": "no-store"})

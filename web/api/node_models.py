@@ -30,6 +30,12 @@ class Node(AnswerModel):
     capacity: int | None = Field(description="most channels that it takes (NODE_CAPACITY); null: no limit")
     site: str = Field(description="from SITE; empty: it takes cameras without a site only")
     version: str = Field(description="of its API; empty for a single server")
+    build: str = Field(description="a word that differs if the files of the program do; empty for a single server")
+    streams: int | None = Field(description="running streams; null for one that is gone")
+    cpu_share: float | None = Field(
+        description="processor time of its process, of one core: near 1, it can take no more. null for one that is "
+        "gone, and for a single server"
+    )
     lease_left_s: Tenths | None = Field(
         description="until the others take its cameras, unless it renews its lease, which it does each third of "
         "`lease_s`; null for one that is gone, and for a single server"

@@ -52,6 +52,7 @@ def use_node(path: shapes.NodePath) -> Response:
 def _node(view: NodeView, *, is_this: bool) -> shapes.Node:
     """A single server owns all cameras, and does not count them."""
     known = services().cameras.list_cameras()
+    is_alone = view.cameras is None
     return shapes.Node(
         name=view.node.name,
         address=view.node.address,
@@ -63,5 +64,8 @@ def _node(view: NodeView, *, is_this: bool) -> shapes.Node:
         capacity=view.capacity or None,
         site=view.site,
         version=view.version,
+        build=view.build,
+        streams=len(services().streams.list_sessions()) if is_alone else view.streams,
+        cpu_share=view.cpu_share,
         lease_left_s=view.lease_left_s,
     )

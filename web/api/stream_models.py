@@ -131,3 +131,10 @@ class NodeStreams(BaseModel):
     """The answer to another node: all streams of this one."""
 
     streams: list[NodeStream]
+
+
+class PlayerLink(AnswerModel):
+    """An address for a player. `expires_at` null: it has no end, and works on this machine only, without accounts."""
+
+    address: str
+    expires_at: Time | None

@@ -25,7 +25,7 @@ described = Blueprint("api_description", __name__, url_prefix="/api")
 @blueprint.get("/health", responses=answers_with({200: models.Ok}, 503))
 def health() -> Response:
     """Check if the app works: ok, or 503. With several servers, of the one that answers."""
-    if not services().is_ready():
+    if not services().is_ready() or services().placement.is_cut_off():
         raise Unavailable("The app is not ready.")
     placement = services().placement
     this = placement.this_node()

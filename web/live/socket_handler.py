@@ -388,6 +388,7 @@ class LiveSocketHandler(SocketHandler, LiveSender, ReplaySender):
         self._send_urgent(
             PACE,
             now_ms=_now_ms(),
+            server_lag_ms=round(self.sockets.lag_s * 1000),
             **pace_message(connection.measure_pace(), connection.unsent_bytes, connection.backlog_age_s, left_out),
         )
 

@@ -24,6 +24,7 @@ from core.errors import LimitReached, Unavailable
 from core.loop_thread import LoopThread
 from web.live.connection import Connection, MessageTaker
 from web.live.join_budget import Join, JoinBudget
+from web.live.loop_lag import LoopLag
 from web.live.unsent import Backlog
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class Sockets:
         self._backlog = Backlog(max_backlog_bytes)
         self._counts: Counter[Hashable] = Counter()  # sockets by owner, including those that have not begun yet
         self._joins = JoinBudget()
+        self._lag = LoopLag()
         self._posted: deque[tuple[float, Callable[..., object], tuple[object, ...]]] = deque()
         self._is_woken = False
         self._on_left: list[Callable[[Principal], None]] = []
@@ -91,6 +93,7 @@ class Sockets:
             self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="live-work")
             self._thread = thread or LoopThread("live-sockets")
             self._thread.start()
+            self._thread.call(self._lag.start)
             self._thread.call(self._tick)
 
     def stop(self) -> None:
@@ -158,6 +161,11 @@ class Sockets:
         except IndexError:  # the loop has just taken the last item
             return False
         return self.clock.monotonic_s() - posted_s > _BEHIND_AFTER_S
+
+    @property
+    def lag_s(self) -> float:
+        """The largest delay of due work in the loop in the last two seconds. Used in the loop only."""
+        return self._lag.worst_s
 
     def work(self, job: Callable[[], None]) -> None:
         """Run a job that may block in a worker thread. After stop() it is dropped."""
@@ -245,6 +253,7 @@ class Sockets:
                 self.work(partial(callback, handler.principal))
 
     async def _drop_all(self) -> None:
+        self._lag.stop()
         if self._next_tick:
             self._next_tick.cancel()
         for connection in list(self._open):

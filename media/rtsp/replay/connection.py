@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 _TICK_S = 0.5
 _SEEK_PATIENCE_S = 3.0
-_GIVEN_AWAY = "The recorder's session is needed for a recording that is watched."
+_GIVEN_AWAY = "The recorder's session is needed for {}."
 
 
 class ReplayState(Enum):
@@ -63,6 +63,7 @@ class GatewayReplayConnection(ReplayConnection, RankedConnection):
         self._requested: ReplayPlayback | None = None
         self._pause_requested = False
         self._close_requested = False
+        self._given_away = CameraBusy(_GIVEN_AWAY.format("something else"))
         # the task's own
         self._state = ReplayState.IDLE
         self._playback: ReplayPlayback | None = None  # the newest one that was started
@@ -101,7 +102,7 @@ class GatewayReplayConnection(ReplayConnection, RankedConnection):
         self._wake()
         if self._close_requested:  # it has given way
             with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._requested.fail, CameraBusy(_GIVEN_AWAY))
+                self._loop.call_soon_threadsafe(self._requested.fail, self._given_away)
 
     def pause(self) -> None:
         self._pause_requested = True
@@ -116,6 +117,9 @@ class GatewayReplayConnection(ReplayConnection, RankedConnection):
 
     def received_bytes(self) -> int:
         return self._held.received_bytes
+
+    def set_rank(self, rank: ReplayRank) -> None:
+        self.rank = rank
 
     def close(self, wait_s: float = 0.0) -> None:
         self._close_requested = True
@@ -160,13 +164,14 @@ class GatewayReplayConnection(ReplayConnection, RankedConnection):
     def has_session(self) -> bool:
         return self._slot.is_taken
 
-    def give_way(self) -> asyncio.Event:
+    def give_way(self, rank: ReplayRank) -> asyncio.Event:
         """End now, also while the device is slow to open a session."""
         if not self._close_requested and self._task is not None:
             log.info("%s: a replay gives its session to one before it", self._source.device_key)
+            self._given_away = CameraBusy(_GIVEN_AWAY.format(rank.purpose))
             self._close_requested = True
             if self._requested is not None:
-                self._requested.fail(CameraBusy(_GIVEN_AWAY))
+                self._requested.fail(self._given_away)
             self._task.cancel()
         return self._freed
 
@@ -231,8 +236,10 @@ class GatewayReplayConnection(ReplayConnection, RankedConnection):
         """Take one of the sessions that the app may open with the recorder. Raise CameraBusy if none is free."""
         while not self._slot.try_take():
             if not await self._context.precedence.make_room(self._source.device_key, self.rank):
-                limit = self._slot.limit
-                raise CameraBusy(f"All {limit} replay sessions that the app may open with this recorder are in use.")
+                limit, users = self._slot.limit, self._context.precedence.purposes(self._source.device_key)
+                raise CameraBusy(
+                    f"All {limit} replay sessions that the app may open with this recorder are in use: for {users}."
+                )
 
     async def _play(self, playback: ReplayPlayback) -> bool:
         """PLAY; if the recorder has no session left, once more with the session of a connection that gives way."""

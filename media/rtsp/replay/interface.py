@@ -20,10 +20,26 @@ class ReplayRank(IntEnum):
     """The order in which connections get a recorder's few replay sessions. Each gives way to those of lower ranks."""
 
     WATCHED = 0  # the recording that a user watches, and its seeks
+    HOVER = 20  # the picture under a pointer
     EXPORT = 30
     STORYBOARD = 40  # pictures of recordings
     SEARCH = 60  # searches in a part of the picture
     BACKFILL = 90  # gaps of the archive; gives way to all others
+
+    @property
+    def purpose(self) -> str:
+        """What a connection of this rank is for, in the words of users."""
+        return _PURPOSES[self]
+
+
+_PURPOSES = {
+    ReplayRank.WATCHED: "a recording that is watched",
+    ReplayRank.HOVER: "a picture under the pointer",
+    ReplayRank.EXPORT: "an export",
+    ReplayRank.STORYBOARD: "the pictures of a time line",
+    ReplayRank.SEARCH: "a search",
+    ReplayRank.BACKFILL: "a backfill",
+}
 
 
 class ReplayConsumer(Protocol):
@@ -99,6 +115,10 @@ class ReplayConnection(Protocol):
 
     def received_bytes(self) -> int:
         """Return the number of bytes that the recorder has sent over this connection."""
+        ...
+
+    def set_rank(self, rank: ReplayRank) -> None:
+        """Change the importance of the connection: what it is used for has changed."""
         ...
 
     def close(self, wait_s: float = 0.0) -> None:

@@ -22,8 +22,8 @@ class RankedConnection(Protocol):
         """True if it uses one of the device's sessions, or is about to."""
         ...
 
-    def give_way(self) -> asyncio.Event:
-        """End now. Return an event that is set when the device has its session back."""
+    def give_way(self, rank: ReplayRank) -> asyncio.Event:
+        """End now, for a connection of this rank. Return an event that is set when the device has its session back."""
         ...
 
 
@@ -39,6 +39,11 @@ class Precedence:
     def remove(self, connection: RankedConnection) -> None:
         self._connections.remove(connection)
 
+    def purposes(self, device_key: str) -> str:
+        """Return what the sessions of a device are used for, in words: `a recording that is watched and an export`."""
+        ranks = sorted({it.rank for it in self._connections if it.device_key == device_key and it.has_session})
+        return " and ".join(rank.purpose for rank in ranks) or "something that ends now"
+
     async def make_room(self, device_key: str, rank: ReplayRank) -> bool:
         """End the least important connection of the device that comes after `rank`. False if there is none.
 
@@ -47,7 +52,7 @@ class Precedence:
         after = [it for it in self._connections if it.device_key == device_key and it.rank > rank and it.has_session]
         if not after:
             return False
-        freed = max(after, key=lambda it: it.rank).give_way()
+        freed = max(after, key=lambda it: it.rank).give_way(rank)
         try:
             async with asyncio.timeout(GIVES_WAY_WITHIN_S):
                 await freed.wait()

@@ -1,6 +1,6 @@
 // @ts-check
 import { expiryText, fileFacts, formatName, isPlayable, isVideo, progressOf, rangeText, reasonOf, stateOf } from '../lib/export-text.js';
-import { actionsOf, rangeLines, titleOf } from '../lib/export-list.js';
+import { actionsOf, gapLines, rangeLines, titleOf } from '../lib/export-list.js';
 import { cloneTemplate, emit, part, setAttribute, setText } from './dom.js';
 
 /**
@@ -52,11 +52,12 @@ export class ExportRow extends HTMLElement {
     setAttribute(this.#box, 'aria-label', `Select ${title}`);
     this.#showPosters(job);
     this.#showText('owner', hasOwner && job.owner ? `Owner: ${job.owner}` : '');
-    this.#showLines(rangeLines(job, namesOf));
+    this.#showLines('ranges', rangeLines(job, namesOf));
     this.#showText('notes', job.notes);
     this.#showProgress(job, title);
     this.#showText('reason', reasonOf(job));
     setAttribute(part(this, 'reason', HTMLElement), 'data-tone', job.state === 'failed' ? 'bad' : job.error ? 'busy' : null);
+    this.#showLines('gaps', gapLines(job, namesOf));
     this.#showFiles(job);
     this.#showText('expiry', [formatName(job.format), expiryText(job, nowMs)].filter(Boolean).join(' · '));
     this.#showActions(job, title);
@@ -69,9 +70,10 @@ export class ExportRow extends HTMLElement {
     element.hidden = !text;
   }
 
-  /** @param {string[]} lines */
-  #showLines(lines) {
-    const list = part(this, 'ranges', HTMLElement);
+  /** @param {string} name @param {string[]} lines */
+  #showLines(name, lines) {
+    const list = part(this, name, HTMLElement);
+    list.hidden = !lines.length;
     if (lines.join('\n') === [...list.children].map((item) => item.textContent).join('\n')) return;
     list.replaceChildren(
       ...lines.map((line) => {

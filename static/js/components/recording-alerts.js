@@ -51,6 +51,7 @@ export class RecordingAlerts extends HTMLElement {
     setText(part(this, 'count', HTMLElement), count > 99 ? '99+' : String(count));
     const texts = this.#alerts.map((alert) => alertText(alert, Date.now()));
     setText(part(this, 'news', HTMLElement), texts[0] ?? '');
+    part(this, 'checks', HTMLElement).hidden = !this.#alerts.some(({ origin }) => origin === 'device');
     const key = JSON.stringify([this.#alerts, texts]);
     const list = part(this, 'list', HTMLElement);
     if (list.dataset.key === key) return;

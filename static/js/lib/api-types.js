@@ -45,6 +45,7 @@ export {};
 /** @typedef {import('./archive-types.js').FetchableSpan} FetchableSpan */
 /** @typedef {import('./export-types.js').FileKind} FileKind */
 /** @typedef {import('./export-types.js').FileOfExport} FileOfExport */
+/** @typedef {import('./export-types.js').GapOfExport} GapOfExport */
 /** @typedef {import('./ptz-types.js').Imaging} Imaging */
 /** @typedef {import('./ptz-types.js').ImagingBefore} ImagingBefore */
 /** @typedef {import('./ptz-types.js').ImagingCutFilter} ImagingCutFilter */
@@ -361,6 +362,13 @@ export {};
  * @property {string} uri
  * @property {string} range
  * @property {string[]} requires
+ */
+
+/**
+ * @typedef {object} PlayerLink An address for a player. `expires_at` null: it has no end, and works on this machine
+ *   only, without accounts.
+ * @property {string} address
+ * @property {string|null} expires_at
  */
 
 /** @typedef {{code: string, detail: string}} Problem A problem of a camera, channel or stream. */

@@ -99,6 +99,11 @@ export class Api {
     return (await this.#http.json('GET', `${this.#camera(id)}/profiles`)).channels;
   }
 
+  /** Make an address of a channel for another player. @param {number} id @param {number} channel @returns {Promise<import('./api-types.js').PlayerLink>} */
+  makePlayerLink(id, channel) {
+    return this.#http.json('POST', `${this.#camera(id)}/channels/${channel}/player-link`);
+  }
+
   /** Ask what the head of a channel can do. @param {number} id @param {number} channel @returns {Promise<import('./api-types.js').Ptz>} */
   ptz(id, channel) {
     return this.#http.json('GET', `${this.#camera(id)}/channels/${channel}/ptz`);

@@ -17,6 +17,7 @@ export {};
  * @property {BackfillProgress} progress
  * @property {number|null} eta_s null while it is not known
  * @property {number|null} lacking_s time that the recorder listed and did not send; it is not requested again
+ * @property {number} frames_lost frames that came incomplete, also at a second try, and are missing
  * @property {boolean} automatic made by the rule of the channel
  * @property {string} by the user who asked for it; "" for an automatic one
  * @property {Problem|null} error

@@ -18,7 +18,7 @@ export function proposalText({ seconds, bytes }) {
 }
 
 /** @param {Backfill} job @returns {string} */
-export function backfillText({ state, progress, eta_s: etaS, error }) {
+export function backfillText({ state, progress, eta_s: etaS, error, frames_lost: lost }) {
   const share = Math.floor((100 * (progress.done_s ?? 0)) / Math.max(1, progress.total_s ?? 0));
   switch (state) {
     case 'queued':
@@ -32,8 +32,14 @@ export function backfillText({ state, progress, eta_s: etaS, error }) {
     case 'cancelled':
       return `Cancelled at ${share} %.`;
     default:
-      return `Done, ${fileSize(progress.bytes)}.${error ? ` ${error.detail}` : ''}`;
+      return [`Done, ${fileSize(progress.bytes)}.`, lostText(lost), error?.detail ?? ''].filter(Boolean).join(' ');
   }
+}
+
+/** @param {number} count */
+function lostText(count) {
+  if (!count) return '';
+  return count === 1 ? 'One frame was lost on the way.' : `${count} frames were lost on the way.`;
 }
 
 /** @param {Backfill} job @returns {(BackfillAction|'remove')[]} the actions that its state allows */

@@ -1,6 +1,6 @@
 // @ts-check
 /** The list of exports: the texts and the actions of a row, filters, and the pause before the next request. */
-import { rangeText } from './export-text.js';
+import { gapReason, rangeText } from './export-text.js';
 import { exactDuration } from './format.js';
 
 /**
@@ -13,6 +13,7 @@ import { exactDuration } from './format.js';
 
 const POLL_MS = 1500;
 const SHOWN_RANGES = 3;
+const SHOWN_GAPS = 4;
 
 /** @type {Record<Export['state'], ExportAction[]>} */
 const ACTIONS = {
@@ -88,6 +89,26 @@ export function rangeLines(job, namesOf, clock) {
   });
   if (lines.length <= SHOWN_RANGES) return lines;
   return [...lines.slice(0, SHOWN_RANGES - 1), `and ${lines.length - SHOWN_RANGES + 1} more ranges`];
+}
+
+/**
+ * Return the gaps of a finished export as lines of text, with their reasons.
+ *
+ * @param {Export} job
+ * @param {NamesOf} namesOf
+ * @param {import('./display-clock.js').DisplayClock} [clock]
+ * @returns {string[]}
+ */
+export function gapLines(job, namesOf, clock) {
+  const lines = job.ranges.flatMap((range) =>
+    range.gaps.map(({ start_time: start, end_time: end, reason }) => {
+      const place = job.ranges.length > 1 ? `${placesText([range], namesOf)} · ` : '';
+      const why = gapReason(reason);
+      return `Missing: ${place}${rangeText(Date.parse(start), Date.parse(end), clock)}${why ? `: ${why}` : ''}`;
+    }),
+  );
+  if (lines.length <= SHOWN_GAPS) return lines;
+  return [...lines.slice(0, SHOWN_GAPS - 1), `and ${lines.length - SHOWN_GAPS + 1} more gaps`];
 }
 
 /** Return `Garage: 1 Gate, 2 Yard; Town: 3 Door`. @param {ExportRange[]} ranges @param {NamesOf} namesOf */

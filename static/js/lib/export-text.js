@@ -2,6 +2,7 @@
 /** Words for exports: states, reasons, formats, progress. */
 import { LOCAL_CLOCK } from './display-clock.js';
 import { codecName, counted, duration, exactDuration, fileSize, resolution } from './format.js';
+import { reasonThen } from './recording-text.js';
 
 /**
  * @typedef {import('./export-types.js').Export} Export
@@ -106,6 +107,18 @@ export function progressOf({ state, progress, speed, eta_s: etaS }) {
 /** @param {number} speed recorded seconds per second @returns {string} `43 × real time` */
 function speedText(speed) {
   return `${speed < 9.95 ? Number(speed.toFixed(1)) : Math.round(speed)} × real time`;
+}
+
+/** @type {Record<string, string>} */
+const GAPS = {
+  not_recorded: 'nothing is recorded',
+  not_sent: 'it is recorded, but was not sent',
+  away: 'it is on another server, which did not answer',
+};
+
+/** Return the reason for a gap of an export as a clause; '' if it is unknown. @param {string} reason */
+export function gapReason(reason) {
+  return Object.hasOwn(GAPS, reason) ? (GAPS[reason] ?? '') : reasonThen(reason);
 }
 
 /**

@@ -12,7 +12,8 @@ export {};
  */
 
 /**
- * @typedef {object} Estimate `about`: the size follows from a typical bit rate. `free_bytes`: disk space for exports.
+ * @typedef {object} Estimate `about`: the size follows from a bit rate, not from files of the app. `free_bytes`: for
+ *   exports.
  * @property {number|null} seconds
  * @property {number} bytes
  * @property {boolean} about
@@ -92,6 +93,14 @@ export {};
  */
 
 /**
+ * @typedef {object} GapOfExport A part of a range that no file shows.
+ * @property {string} start_time RFC 3339, UTC
+ * @property {string} end_time RFC 3339, UTC
+ * @property {string} reason not_recorded; not_sent: the list of recordings has one; away: only another server has it,
+ *   which does not answer; unknown; or why the server has not recorded it, as in coverage
+ */
+
+/**
  * @typedef {object} Progress `done_s` and `total_s`: seconds of video. Those that are recorded count, and those of
  *   copies to be encoded.
  * @property {number|null} done_s
@@ -100,12 +109,14 @@ export {};
  */
 
 /**
- * @typedef {object} RangeOfExport `poster`: address of a small JPEG, the first frame; null until there is one.
+ * @typedef {object} RangeOfExport `poster`: address of a small JPEG, the first frame; null until there is one. `gaps`:
+ *   once the export is done.
  * @property {number} camera_id
  * @property {number} channel
  * @property {string} start_time RFC 3339, UTC
  * @property {string} end_time RFC 3339, UTC
  * @property {string|null} poster
+ * @property {GapOfExport[]} gaps
  */
 
 /**

@@ -9,14 +9,14 @@
 
 /**
  * @typedef {{intervalMs: number, takenBytes: number, busyMs: number, busyBytes: number, backlogBytes: number,
- *   backlogMs: number}} Pace one `pace` message. `busyMs`: the part of the interval with a backlog; `busyBytes`: bytes
- *   taken in it
+ *   backlogMs: number, serverLagMs?: number}} Pace one `pace` message. `busyMs`: the part of the interval with a backlog;
+ *   `busyBytes`: bytes taken in it; `serverLagMs`: how late the server does what is due
  * @typedef {{isLate: boolean, calmMs: number, kbps: number|null, burstKbps?: number|null, bestBurstKbps?: number|null,
- *   measuredMs?: number}} LinkState
+ *   measuredMs?: number, isServerBusy?: boolean}} LinkState
  *   `calmMs`: how long nothing was late or waited, 0 while nothing arrives; `kbps`: throughput, null while unknown;
  *   `burstKbps`: throughput that the last large key frames show on a calm link, null while unknown; `bestBurstKbps`: that
  *   of the fastest ones lately, since a busy page makes others late; `measuredMs`: how long the throughput was measured
- *   lately
+ *   lately; `isServerBusy`: media is late, but because the server is busy
  */
 
 const LATE_BACKLOG_MS = 800;
@@ -27,6 +27,12 @@ const CALM_ARRIVAL_MS = 600;
 /** Older reports say nothing about the present: the tab was hidden, or the machine slept. */
 const FRESH_MS = 2500;
 const PACE_EVERY_MS = 1000;
+/** A server that is later than this is busy: what it sends waits for it, and not only for the link. */
+const BUSY_LAG_MS = 250;
+/** A key frame leaves a busy server in so many parts, and each waits anew. */
+const LAGS_OF_A_MESSAGE = 3;
+/** The reports of a busy server are late themselves. */
+const LAG_KEPT_MS = 5000;
 const SMOOTHED_OVER_MS = 3000;
 const MEASURED_OVER_MS = 10_000;
 /** A page acknowledges bytes in lumps: half a second of a slow link may show none, or twice as many as it carries. */
@@ -64,6 +70,10 @@ export class LinkMonitor {
   #lateFromMs = 0;
   #calmSinceMs;
   #heardMs;
+  #serverLagMs = 0;
+  #laggedMs = -Infinity;
+  /** When media was last late only because the server is busy. */
+  #excusedMs = -Infinity;
   /** Position and arrival at the server of the last key frame, by watch. @type {Map<number, {startS: number, takenMs: number}>} */
   #keys = new Map();
 
@@ -86,7 +96,8 @@ export class LinkMonitor {
     const isCalm = !isLate && this.#isHeard(nowMs);
     const calmMs = isCalm ? Math.max(0, nowMs - this.#calmSinceMs) : 0;
     const measuredMs = this.#samplesAt(nowMs).reduce((sum, { overMs }) => sum + overMs, 0);
-    return { isLate, calmMs, kbps, ...this.#burstsAt(nowMs), measuredMs };
+    const isServerBusy = !isLate && nowMs - this.#excusedMs < FRESH_MS;
+    return { isLate, calmMs, kbps, ...this.#burstsAt(nowMs), measuredMs, ...(isServerBusy && { isServerBusy }) };
   }
 
   /** The second-fastest one of the last two bursts, and of all: one alone may be an accident. @param {number} nowMs */
@@ -101,7 +112,7 @@ export class LinkMonitor {
   #noteBurst(watch, latenessMs, bytes, nowMs) {
     const usualMs = this.#usualMs.get(watch);
     this.#usualMs.delete(watch);
-    if (usualMs === undefined || bytes < LEAST_BURST_BYTES) return;
+    if (usualMs === undefined || bytes < LEAST_BURST_BYTES || this.#lagAt(nowMs) > 0) return;
     const kbps = (bytes * 8) / Math.max(LEAST_BURST_MS, latenessMs - usualMs);
     this.#bursts = [...this.#bursts.slice(1 - MOST_BURSTS), { atMs: nowMs, kbps }];
   }
@@ -118,12 +129,19 @@ export class LinkMonitor {
   }
 
   /** @param {Pace} pace @param {number} nowMs @param {number|null} [delayMs] how long it was under way; null if unknown */
-  takePace({ intervalMs, takenBytes, busyMs, busyBytes, backlogBytes, backlogMs }, nowMs, delayMs = null) {
+  takePace({ intervalMs, takenBytes, busyMs, busyBytes, backlogBytes, backlogMs, serverLagMs = 0 }, nowMs, delayMs = null) {
     this.#hear(nowMs);
     this.#pacedMs = nowMs;
     this.#delayMs = delayMs;
-    this.#backlogMs = backlogMs;
+    this.#noteLag(serverLagMs, nowMs);
+    this.#backlogMs = this.#ofLink(backlogMs, LATE_BACKLOG_MS, nowMs);
     this.#hasBacklog = backlogBytes > 0;
+    if (this.#lagAt(nowMs) > 0) {
+      // The rate is that of the server.
+      this.#pendingMs = this.#pendingBytes = 0;
+      this.#calmSinceMs = nowMs;
+      return;
+    }
     this.#pendingMs += busyMs;
     this.#pendingBytes += busyBytes;
     if (backlogMs > CALM_BACKLOG_MS) this.#calmSinceMs = nowMs;
@@ -155,7 +173,7 @@ export class LinkMonitor {
     // Only messages that begin with a key frame have a time. Between them, the timeline counts.
     const atMs = takenMs ?? key.takenMs + (startS - key.startS) * 1000;
     const latenessMs = serverMs - atMs;
-    const linkMs = Math.min(latenessMs, this.#linkDelayMs(nowMs));
+    const linkMs = this.#ofLink(Math.min(latenessMs, this.#linkDelayMs(nowMs)), LATE_ARRIVAL_MS, nowMs);
     this.#arrivedMs = nowMs;
     if (isKey && takenMs !== null) this.#noteBurst(watch, latenessMs, bytes, nowMs);
     else this.#usualMs.set(watch, Math.min(latenessMs, this.#usualMs.get(watch) ?? Infinity));
@@ -180,10 +198,30 @@ export class LinkMonitor {
     this.#bursts = [];
     this.#usualMs.clear();
     this.#delayMs = null;
+    this.#laggedMs = this.#excusedMs = -Infinity;
     this.#backlogMs = this.#pendingMs = this.#pendingBytes = 0;
     this.#hasBacklog = false;
     this.#keys.clear();
     this.#calmSinceMs = nowMs;
+  }
+
+  /** @param {number} serverLagMs @param {number} nowMs */
+  #noteLag(serverLagMs, nowMs) {
+    if (serverLagMs < BUSY_LAG_MS) return;
+    this.#serverLagMs = serverLagMs;
+    this.#laggedMs = nowMs;
+  }
+
+  /** The lag of a server that is busy, 0 if it is not. @param {number} nowMs */
+  #lagAt(nowMs) {
+    return nowMs - this.#laggedMs < LAG_KEPT_MS ? this.#serverLagMs : 0;
+  }
+
+  /** The part of a lateness that the server's lag does not explain. @param {number} lateMs @param {number} limitMs @param {number} nowMs */
+  #ofLink(lateMs, limitMs, nowMs) {
+    const linkMs = Math.max(0, lateMs - LAGS_OF_A_MESSAGE * this.#lagAt(nowMs));
+    if (lateMs > limitMs && linkMs <= limitMs) this.#excusedMs = nowMs;
+    return linkMs;
   }
 
   /** At most so much of a frame's lateness is due to the link. A report that does not come is late. @param {number} nowMs */

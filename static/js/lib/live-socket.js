@@ -398,6 +398,7 @@ function paceOf(message) {
     busyBytes: message.busy_bytes,
     backlogBytes: message.backlog_bytes,
     backlogMs: message.backlog_ms,
+    serverLagMs: message.server_lag_ms ?? 0, // from a server of any version
   };
 }
 

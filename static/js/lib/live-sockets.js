@@ -215,6 +215,7 @@ export class LiveSockets {
       burstKbps: largest(states.map(({ burstKbps }) => burstKbps)),
       bestBurstKbps: largest(states.map(({ bestBurstKbps }) => bestBurstKbps)),
       measuredMs: Math.max(...states.map(({ measuredMs = 0 }) => measuredMs)),
+      ...(states.some(({ isServerBusy }) => isServerBusy) && { isServerBusy: true }),
     };
   }
 

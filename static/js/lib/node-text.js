@@ -34,9 +34,11 @@ export function nodesSummary({ is_alone: isAlone, nodes }) {
 }
 
 /** @param {Node} node */
-export function nodeLoad({ cameras, channels, capacity }) {
+export function nodeLoad({ cameras, channels, capacity, streams, cpu_share: cpuShare }) {
   const most = capacity === null ? '' : ` of at most ${capacity}`;
-  return `${counted(cameras, 'camera')}, ${counted(channels, 'channel')}${most}`;
+  const running = streams === null ? '' : `, ${counted(streams, 'running stream')}`;
+  const busy = cpuShare === null ? '' : `, ${Math.round(100 * cpuShare)} % of a processor core`;
+  return `${counted(cameras, 'camera')}, ${counted(channels, 'channel')}${most}${running}${busy}`;
 }
 
 /** Return what the state means for the cameras; empty for a server that works. @param {Node} node */
@@ -51,12 +53,12 @@ export function nodeAdvice({ state, cameras }) {
 }
 
 /** Return names and values of the facts about a server. @param {Node} node @returns {[string, string][]} */
-export function nodeFacts({ address, site, version, lease_left_s: leftS }) {
+export function nodeFacts({ address, site, version, build, lease_left_s: leftS }) {
   /** @type {[string, string][]} */
   const facts = [
     ['Address', address],
     ['Site', site],
-    ['Version', version],
+    ['Version', build ? `${version}, build ${build}` : version],
     ['Lease', leftS === null ? '' : `${leftS.toFixed(1)} s left`],
   ];
   return facts.filter(([, value]) => value);

@@ -15,6 +15,10 @@ export {};
  * @property {number|null} capacity most channels that it takes (NODE_CAPACITY); null: no limit
  * @property {string} site from SITE; empty: it takes cameras without a site only
  * @property {string} version of its API; empty for a single server
+ * @property {string} build a word that differs if the files of the program do; empty for a single server
+ * @property {number|null} streams running streams; null for one that is gone
+ * @property {number|null} cpu_share processor time of its process, of one core: near 1, it can take no more. null for
+ *   one that is gone, and for a single server
  * @property {number|null} lease_left_s until the others take its cameras, unless it renews its lease, which it does
  *   each third of `lease_s`; null for one that is gone, and for a single server
  */

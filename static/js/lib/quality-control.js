@@ -44,6 +44,7 @@ export class QualityControl {
   /** Since when all tiles show stills, so that the socket has no media to judge the link by. @type {number|null} */
   #silentSinceMs = null;
   #busyUntilMs = -Infinity;
+  #isServerBusy = false;
   /** @type {number|null} */
   #lateSinceMs = null;
 
@@ -102,6 +103,11 @@ export class QualityControl {
     return { rung, why: 'link', kbps };
   }
 
+  /** True if media is late because the server is busy: no lower rung is played for it. */
+  get isServerBusy() {
+    return this.#isServerBusy;
+  }
+
   /** True if the user saves data. @param {boolean} startsLow */
   set startsLow(startsLow) {
     this.#startsLow = this.#ladder.startsLow = startsLow;
@@ -116,6 +122,7 @@ export class QualityControl {
   look(tiles, nowMs, { isHidden = false } = {}) {
     this.setTiles(tiles, nowMs);
     const state = this.#silentState(nowMs) ?? this.#linkState(nowMs);
+    this.#isServerBusy = Boolean(state.isServerBusy);
     const link = isHidden ? { ...state, calmMs: 0 } : state;
     if (isHidden) this.#ladder.rest();
     for (const [id, kbps] of this.#limitKbps) this.#limitKbps.set(id, kbps ?? link.kbps);

@@ -4,6 +4,8 @@ import { bitrate } from './format.js';
 
 /** @typedef {import('./quality-control.js').Limit} Limit @typedef {import('./quality-ladder.js').RungName} RungName */
 
+export const SERVER_BUSY = 'The server is busy';
+
 /**
  * Return the name of a rung.
  *

@@ -13,7 +13,7 @@ import { snapshotFileName } from '../lib/format.js';
 import { JobQueue } from '../lib/job-queue.js';
 import { LOOK_MS, QualityControl } from '../lib/quality-control.js';
 import { StillQueue } from '../lib/still-queue.js';
-import { limitText, rungText } from '../lib/quality-text.js';
+import { limitText, rungText, SERVER_BUSY } from '../lib/quality-text.js';
 import { badgeOf, damageOf, stillBadge, streamFacts } from '../lib/stream-facts.js';
 import { Attention, hideBarsAtRest } from './attention.js';
 import { saveDeviceSnapshot } from './device-snapshot.js';
@@ -184,7 +184,8 @@ export class ViewerStage extends EventTarget {
     const { lacksAudio } = this.#channelPlayer;
     const { spacingS } = this.#stills.isShown ? this.#stills : this.#channelPlayer;
     const limit = this.#quality?.limitOf(this.#tileId) ?? null;
-    return limitText(limit, spacingS, lacksAudio) || (this.shownRung === 'keys' ? rungText('keys', spacingS, lacksAudio) : '');
+    const text = limitText(limit, spacingS, lacksAudio) || (this.shownRung === 'keys' ? rungText('keys', spacingS, lacksAudio) : '');
+    return text || (this.#quality?.isServerBusy ? SERVER_BUSY : '');
   }
 
   /** Try a refused main stream again. */

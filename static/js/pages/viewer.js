@@ -4,6 +4,7 @@
  *
  * From the page to the picture:
  *   viewer.js                      the chosen channel and quality, in the address
+ *   viewer-address.js                     copies an address for another player
  *   viewer-camera.js, viewer-quality.js   the camera's status; the choice of quality
  *   viewer-keys.js, viewer-editing.js   the keys; the edit mode
  *   viewer-stage.js                the player's buttons, clock and messages
@@ -28,6 +29,7 @@ import { qualityChoice, readViewerState, writeViewerState } from '../lib/viewer-
 import { byId, lazyModule, may, pageApi, pageData, rememberQuality, rememberedQuality, showToast } from './page.js';
 import { PtzControl } from './ptz-control.js';
 import { watchAlerts } from './server-recording.js';
+import { offerAddress } from './viewer-address.js';
 import { drawCamera, drawDeleted, drawProblem, healthAddress } from './viewer-camera.js';
 import { ChannelEditing } from './viewer-editing.js';
 import { handleKeys } from './viewer-keys.js';
@@ -70,6 +72,8 @@ const ptz = new PtzControl(api, byId('ptz', HTMLButtonElement), async (...texts)
 });
 
 const recording = new ViewerRecording(cameraId);
+
+offerAddress(api, cameraId, () => state.channel);
 
 const state = readViewerState(window.location.search);
 /** The first answers of the API, which stand in the page. @type {{camera: Camera, channels: Channel[]}|null} */

@@ -17,7 +17,7 @@ from core.recordings import RecordedPlace, ReplayAbilities, ReplaySource, ZoneOf
 from core.records import AudioFormat, Credential, VideoFormat
 from core.secrets import Secret
 from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
-from media.rtsp.replay.interface import ReplayConsumer
+from media.rtsp.replay.interface import ReplayConsumer, ReplayRank
 
 FPS = 5
 CLOCK_RATE = 90_000
@@ -139,6 +139,9 @@ class ThinLine:
         return ReplayAbilities(
             seeks_in_session=self.recorder.seeks_in_session, beats_real_time=self.recorder.beats_real_time
         )
+
+    def set_rank(self, rank: ReplayRank) -> None:
+        """Nothing here depends on ranks."""
 
     def close(self, wait_s: float = 0.0) -> None:
         self.is_closed = True

@@ -52,6 +52,7 @@ def test_a_backfill_is_queued_listed_and_deleted(client: FlaskClient, archive: A
         "progress": {"done_s": 0.0, "total_s": 1800.0, "bytes": 0},
         "eta_s": None,
         "lacking_s": 0.0,
+        "frames_lost": 0,
         "automatic": False,
         "by": "this machine",
         "error": None,

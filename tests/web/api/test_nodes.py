@@ -95,7 +95,8 @@ class TestAlone:
         assert (answer["is_alone"], answer["lease_s"]) == (True, None)
         (node,) = answer["nodes"]
         assert (node["name"], node["state"], node["cameras"], node["is_this"]) == ("", "alive", 2, True)
-        assert (node["lease_left_s"], node["address"]) == (None, "")
+        assert (node["lease_left_s"], node["address"], node["build"]) == (None, "", "")
+        assert (node["streams"], node["cpu_share"]) == (6, None)
 
     def test_a_single_server_cannot_be_drained(self, admin: ApiClient) -> None:
         assert admin.request("POST", "/api/nodes/here/drain").status_code == 404

@@ -10,6 +10,7 @@ import pytest
 
 from core.access import Role
 from core.clock import rfc3339
+from object_storage.health import Purpose
 from object_storage.problems import ObjectStorageFailed, StorageState
 from object_storage_manager import ObjectStorageManager
 from placement.alone import Alone
@@ -50,7 +51,7 @@ def test_the_state_of_the_object_storage_is_told_with_what_waits(
     add_row(oldest + timedelta(hours=1), 2000)
     add_row(oldest - timedelta(days=1), 4000, object_key="1/a.mp4", is_on_disk=False)
     detail = "The object storage refuses the access key, or the key lacks a right (AccessDenied)."
-    manager._health.note_failure(ObjectStorageFailed(StorageState.REFUSED, detail))
+    manager._health.note_failure(ObjectStorageFailed(StorageState.REFUSED, detail), Purpose.UPLOAD)
     answer = harness.token_client(Role.ADMIN).request("GET", "/api/storage")
     assert answer.get_json()["object_storage"] == {
         "url": "s3://cameras/north",
@@ -69,12 +70,12 @@ def test_the_state_of_the_object_storage_is_told_with_what_waits(
 
 
 def test_a_storage_that_fails_for_a_minute_is_a_trouble(archive: Archive, manager: ObjectStorageManager) -> None:
-    manager._health.note_failure(ObjectStorageFailed(StorageState.FULL, "The object storage is full."))
+    manager._health.note_failure(ObjectStorageFailed(StorageState.FULL, "The object storage is full."), Purpose.UPLOAD)
     assert manager.troubles() == ()
     archive.clock.ahead_s += 61
     (trouble,) = manager.troubles()
     assert (trouble.reason, trouble.label) == ("copies_full", "s3://cameras/north")
-    manager._health.note_success()
+    manager._health.note_success(Purpose.UPLOAD)
     assert manager.troubles() == ()
 
 

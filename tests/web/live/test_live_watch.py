@@ -14,7 +14,7 @@ from core.clock import SystemClock
 from core.records import AudioFormat
 from sessions.live.broadcast import FragmentBroadcaster, LiveFragment
 from tests.hand_clock import HandClock
-from tests.patience import LIMIT_S
+from tests.patience import LIMIT_S, until
 from tests.web.live.live_peer import Channels, init_of, opened
 from web.live.live_watch import LiveWatch
 from web.live.sockets import Sockets
@@ -65,6 +65,14 @@ def test_a_page_that_watches_gets_the_pace_of_its_socket(sockets: Sockets) -> No
     assert (pace["busy_ms"], pace["busy_bytes"], pace["backlog_bytes"], pace["backlog_ms"]) == (0, 0, 0, 0)
     assert pace["left_out"] == {}
     assert abs(pace["now_ms"] - time.time() * 1000) < LIMIT_S * 1000
+
+
+def test_the_pace_tells_that_the_server_is_late(sockets: Sockets) -> None:
+    with opened(sockets, Channels({"a": channel_of(1)}).backend()) as peer:
+        peer.say(type="watch", id=3, camera_id=1, profile_token="a")
+        peer.message("pace")
+        sockets.post(time.sleep, 0.7)  # the loop does nothing else meanwhile
+        until(lambda: peer.message("pace")["server_lag_ms"] >= 400)
 
 
 def test_a_page_that_watches_nothing_gets_no_pace(sockets: Sockets) -> None:

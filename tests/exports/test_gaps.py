@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from time import process_time
 
-from evidence.gaps import NOT_RECORDED, NOT_SENT, UNKNOWN, gaps_of
+from exports.gaps import NOT_RECORDED, NOT_SENT, UNKNOWN, gaps_of
 from tests.exports.exporting import moment
 
 
@@ -47,3 +48,25 @@ def test_a_gap_of_several_reasons_is_divided() -> None:
 
 def test_the_edge_of_a_list_in_whole_seconds_is_no_gap() -> None:
     assert gaps([(0, 39.7), (60, 100)], [(0, 40), (60, 100)], [(40, 60)]) == [(40, 60, NOT_RECORDED)]
+
+
+def test_a_known_reason_stands_only_where_nothing_is_recorded() -> None:
+    reasons = [(*stretch(30, 60), "disk_full"), (*stretch(70, 90), "away")]
+    found = gaps_of(stretch(0, 100), [stretch(0, 35)], [stretch(40, 50)], [stretch(35, 70)], reasons)
+    assert [(gap.start, gap.end, gap.reason) for gap in found] == [
+        (*stretch(35, 40), "disk_full"),
+        (*stretch(40, 50), NOT_SENT),
+        (*stretch(50, 60), "disk_full"),
+        (*stretch(60, 70), NOT_RECORDED),
+        (*stretch(70, 90), "away"),
+        (*stretch(90, 100), UNKNOWN),
+    ]
+
+
+def test_thousands_of_gaps_take_a_moment() -> None:
+    """A recorder that records motion. Each gap with each stretch took minutes."""
+    shown = [stretch(at, at + 1) for at in range(0, 20_000, 2)]
+    not_recorded = [stretch(at + 1, at + 2) for at in range(0, 20_000, 2)]
+    begins_s = process_time()
+    assert len(gaps_of(stretch(0, 20_000), shown, (), not_recorded)) == 10_000
+    assert process_time() - begins_s < 2

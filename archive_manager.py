@@ -122,6 +122,11 @@ class ArchiveManager:
         self._publisher = FilePublisher(self.index, shared, self._clock)
         self.served_files = ServedFiles(self.index, self._local_files, shared, self.open_files, self._clock)
 
+    def publish_again(self) -> None:
+        """Tell the shared database of all files of this node, whose rows may be gone. Return immediately."""
+        if self._publisher is not None:
+            self._publisher.publish_again()
+
     def use_object_storage(self, objects: RecordingStorage) -> None:
         """Read files that no living node has from an object storage. Call it before start()."""
         if self._storages is None:

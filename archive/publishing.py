@@ -58,6 +58,10 @@ class FilePublisher:
             self._changes.news.set()
             thread.join(_STOP_S)
 
+    def publish_again(self) -> None:
+        """Let the thread compare the table with the index soon. Thread-safe; returns immediately."""
+        self._changes.note_everything()
+
     def publish(self) -> None:
         """Write the changes since the last call. Raise Unavailable; the next call writes it then."""
         keys, is_everything = self._changes.take()

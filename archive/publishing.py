@@ -150,6 +150,7 @@ def _written(file: IndexedFile, volumes: dict[int, str]) -> WrittenFile:
         size_bytes=file.size_bytes,
         stretch_id=file.stretch_id,
         is_sealed=file.state is FileState.CLOSED,
+        epoch=file.epoch,
     )
 
 

@@ -33,7 +33,7 @@ _CHANGED = ("end_ms", "size_bytes", "stretch_id", "is_sealed", "is_on_disk")
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A file of this node, as its own index knows it now."""
+    """A file of this node, as its own index knows it now. `epoch`: 0 if the index does not know it."""
 
     stream: StreamKey
     volume: str
@@ -43,6 +43,7 @@ class WrittenFile:
     size_bytes: int
     stretch_id: int
     is_sealed: bool
+    epoch: int = 0
 
     @property
     def name(self) -> Name:
@@ -241,12 +242,12 @@ class SharedFiles:
         )
 
     def _save(self, session: Session, files: Sequence[WrittenFile]) -> None:
-        epochs = self._epochs(session, {it.stream.camera_id for it in files})
+        epochs = self._epochs(session, {it.stream.camera_id for it in files if not it.epoch})
         insert = insert_of(session, Row)
         written = insert.on_conflict_do_update(
             index_elements=_KEY, set_={name: insert.excluded[name] for name in _CHANGED}
         )
-        session.execute(written, [self._values(it, epochs.get(it.stream.camera_id, 0)) for it in files])
+        session.execute(written, [self._values(it, it.epoch or epochs.get(it.stream.camera_id, 0)) for it in files])
 
     def _values(self, file: WrittenFile, epoch: int) -> dict[str, object]:
         return {
@@ -266,7 +267,9 @@ class SharedFiles:
         }
 
     def _epochs(self, session: Session, camera_ids: Collection[int]) -> dict[int, int]:
-        """Return the epochs in which this node owns, or has owned, the cameras."""
+        """Return the likely epochs of files whose index does not know them: of this node as owner, or as former one."""
+        if not camera_ids:
+            return {}
         rows = session.execute(
             select(CameraRow.id, CameraRow.node, CameraRow.epoch).where(CameraRow.id.in_(camera_ids))
         ).all()

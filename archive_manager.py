@@ -37,7 +37,7 @@ from archive.stream_reader import StoredFragment, StreamReader
 from archive.stream_recorder import RecorderParts
 from archive.troubles import gap_troubles, volume_troubles
 from archive.volumes import Volumes
-from archive.writer import ArchiveWriter
+from archive.writer import ArchiveWriter, EpochOf
 from core.access import Principal
 from core.archive import (
     ArchivedStream,
@@ -110,17 +110,24 @@ class ArchiveManager:
         self._report = StorageReport(parts, clock, min_free_bytes=settings.archive_min_free_bytes)
         events.on_motion(self._take_activity)
 
-    def share_files(self, nodes: NodeStorage | None) -> None:
+    def share_files(self, nodes: NodeStorage | None, epoch_of: EpochOf | None = None) -> None:
         """Tell the shared database of this node's files, and play those of other places. Call it before start().
 
-        `nodes`: reads the files of other nodes; None for an app of one process.
+        `nodes`: reads the files of other nodes; None for an app of one process. `epoch_of`: the leases of this node.
         """
+        if epoch_of is not None:
+            self.writer.note_epochs(epoch_of)
         shared = SharedFiles(self._database, self._settings.node_name)
         self._storages = Storages(nodes)
         self._of_nodes = FilesOfNodes(self._local_files, shared, self._storages, self._clock)
         self._files = self._of_nodes
         self._publisher = FilePublisher(self.index, shared, self._clock)
         self.served_files = ServedFiles(self.index, self._local_files, shared, self.open_files, self._clock)
+
+    def publish_again(self) -> None:
+        """Tell the shared database of all files of this node, whose rows may be gone. Return immediately."""
+        if self._publisher is not None:
+            self._publisher.publish_again()
 
     def use_object_storage(self, objects: RecordingStorage) -> None:
         """Read files that no living node has from an object storage. Call it before start()."""

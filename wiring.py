@@ -202,7 +202,8 @@ class Application:
             self.node.follow_logins(self.accounts)
             self.node.follow_events(self.events.log)
             self.node.follow_sinks(self.notifications)
-            self.archive.share_files(NodeStorage(self.placement, node_link, clock))
+            self.archive.share_files(NodeStorage(self.placement, node_link, clock), self.node.placement.epoch)
+            self.node.follow_files(self.archive)
             self.node.follow_models(self.objects)
         managers = Managers(
             cameras=self.cameras,

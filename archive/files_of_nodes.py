@@ -211,7 +211,7 @@ def _readable(file: StoredFile) -> ReadableFile:
 def _epoch_of(file: ReadableFile, epochs: dict[tuple[int, int], int]) -> int:
     key = file.key
     assert isinstance(key, FileKey)  # noqa: S101 - of the local index
-    return epochs.get((key.start_ms, key.suffix), _NEWEST)
+    return file.epoch or epochs.get((key.start_ms, key.suffix), _NEWEST)
 
 
 def _by_epoch(ranked: Sequence[_Ranked]) -> list[ReadableFile]:

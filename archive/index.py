@@ -115,8 +115,9 @@ class ArchiveIndex:
             streams = {it.stream for it in files} | {it.stream for it in stretches}
             ids = {stream: self._stream_id(db, stream) for stream in streams}
             db.executemany(
-                "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
                 " length_ms = excluded.length_ms, size_bytes = excluded.size_bytes, state = excluded.state,"
+                " epoch = max(epoch, excluded.epoch),"
                 " stretch_id = CASE WHEN state < 2 THEN stretch_id ELSE excluded.stretch_id END",
                 [file_row(ids[it.stream], it) for it in files],
             )

@@ -18,7 +18,7 @@ from core.errors import AppError, StartRefused, StorageFull, Unavailable
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _BUSY_TIMEOUT_S = 5.0
 _MOST_IDLE = 8
 
@@ -42,6 +42,7 @@ CREATE INDEX stretch_unfinished ON stretch (id) WHERE end_reason IS NULL;
 CREATE TABLE file (
     stream_id INTEGER NOT NULL, volume_id INTEGER NOT NULL, start_ms INTEGER NOT NULL, suffix INTEGER NOT NULL,
     length_ms INTEGER NOT NULL, size_bytes INTEGER NOT NULL, stretch_id INTEGER NOT NULL, state INTEGER NOT NULL,
+    epoch INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (stream_id, volume_id, start_ms, suffix)
 ) WITHOUT ROWID;
 CREATE INDEX file_open ON file (volume_id) WHERE state = 0;
@@ -70,7 +71,11 @@ CREATE TABLE installation (id INTEGER PRIMARY KEY CHECK (id = 1), uuid TEXT NOT 
 CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at_ms INTEGER NOT NULL);
 """
 
-_FROM_1_TO_2 = "CREATE INDEX file_damaged ON file (volume_id) WHERE state = 3;"
+_UPGRADES = {
+    1: "CREATE INDEX file_damaged ON file (volume_id) WHERE state = 3;",
+    2: "ALTER TABLE file ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;",
+}
+"""The statements that lead from a version to the next one."""
 
 
 class IndexFile:
@@ -192,8 +197,9 @@ def _made_tables(file: Path) -> bool:
             )
         if version == SCHEMA_VERSION:
             return False
-        if version == 1:
-            connection.executescript(f"BEGIN IMMEDIATE; {_FROM_1_TO_2} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+        if version in _UPGRADES:
+            steps = " ".join(_UPGRADES[step] for step in range(version, SCHEMA_VERSION))
+            connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
             return False
         connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
         return True

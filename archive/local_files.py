@@ -145,4 +145,5 @@ class LocalFiles(ReadableFiles):
 
 def readable(file: IndexedFile) -> ReadableFile:
     """Return a file of the index as a reader sees it."""
-    return ReadableFile(file.key, file.start_ms, file.end_ms, file.stretch_id, file.state is FileState.OPEN)
+    is_open = file.state is FileState.OPEN
+    return ReadableFile(file.key, file.start_ms, file.end_ms, file.stretch_id, is_open, epoch=file.epoch)

@@ -32,7 +32,7 @@ class OpenFile:
     Bytes of `write` and `close` are certainly on the disk after `sync`; `row` describes only those.
     """
 
-    def __init__(self, descriptor: int, key: FileKey, builder: ArchiveFileBuilder, stretch_id: int) -> None:
+    def __init__(self, descriptor: int, key: FileKey, builder: ArchiveFileBuilder, stretch_id: int, epoch: int) -> None:
         self._descriptor = descriptor
         self._builder = builder
         self._written = _Written(0, key.start_ms)
@@ -41,9 +41,12 @@ class OpenFile:
         self._new_folders: list[Path] = []
         self.key = key
         self.stretch_id = stretch_id
+        self._epoch = epoch
 
     @classmethod
-    def create(cls, volume: Volume, key: FileKey, builder: ArchiveFileBuilder, stretch_id: int) -> OpenFile:
+    def create(
+        cls, volume: Volume, key: FileKey, builder: ArchiveFileBuilder, stretch_id: int, *, epoch: int = 0
+    ) -> OpenFile:
         """Create the file on a volume that was just checked. A file of the same name stays: the new one gets a suffix.
 
         Raise OSError.
@@ -55,7 +58,7 @@ class OpenFile:
                 descriptor, folders = _create(volume.folder, path)
             except FileExistsError:
                 continue
-            file = cls(descriptor, made, builder, stretch_id)
+            file = cls(descriptor, made, builder, stretch_id, epoch)
             file._new_folders = folders
             try:
                 if os.fstat(descriptor).st_dev != volume.device:  # mounted over since the check
@@ -95,7 +98,7 @@ class OpenFile:
     def row(self) -> IndexedFile:
         """The row of the index: only bytes that are on the disk."""
         state = FileState.CLOSED if self._is_closed and not self.is_dirty else FileState.OPEN
-        return IndexedFile(self.key, self._synced.end_ms, self._synced.size_bytes, self.stretch_id, state)
+        return IndexedFile(self.key, self._synced.end_ms, self._synced.size_bytes, self.stretch_id, state, self._epoch)
 
     def write(self, group: UnitGroup) -> None:
         """Append a group of pictures. Raise OSError; the file then ends with its last whole group, and is closed."""

@@ -58,6 +58,10 @@ class FilePublisher:
             self._changes.news.set()
             thread.join(_STOP_S)
 
+    def publish_again(self) -> None:
+        """Let the thread compare the table with the index soon. Thread-safe; returns immediately."""
+        self._changes.note_everything()
+
     def publish(self) -> None:
         """Write the changes since the last call. Raise Unavailable; the next call writes it then."""
         keys, is_everything = self._changes.take()
@@ -146,6 +150,7 @@ def _written(file: IndexedFile, volumes: dict[int, str]) -> WrittenFile:
         size_bytes=file.size_bytes,
         stretch_id=file.stretch_id,
         is_sealed=file.state is FileState.CLOSED,
+        epoch=file.epoch,
     )
 
 

@@ -22,6 +22,7 @@ class ReadableFile:
 
     `key` identifies it. `stretch`: files with the same one were recorded without a gap. `is_open`: it may be longer
     than `end_ms`, because it is being written. `until_ms`: from this time on, a file of the camera's next owner counts.
+    `epoch`: the number of the lease under which it was recorded, 0 if that is not known here.
     """
 
     key: Hashable
@@ -30,6 +31,7 @@ class ReadableFile:
     stretch: Hashable
     is_open: bool = False
     until_ms: int | None = None
+    epoch: int = 0
 
     @property
     def latest_end_ms(self) -> int:

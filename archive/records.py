@@ -68,13 +68,17 @@ def stream_folder(stream: StreamKey) -> str:
 
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
-    """An archive file as the index knows it: all of its first `size_bytes` bytes are on the disk."""
+    """An archive file as the index knows it: all of its first `size_bytes` bytes are on the disk.
+
+    `epoch`: the number of the camera's lease under which it was recorded; 0 if that is not known, or without leases.
+    """
 
     key: FileKey
     end_ms: int
     size_bytes: int
     stretch_id: int
     state: FileState = FileState.OPEN
+    epoch: int = 0
 
     @property
     def stream(self) -> StreamKey:

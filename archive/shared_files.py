@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from archive.records import from_ms, to_ms
 from core.archive import ArchivedStream, RecordedQuality, StreamKey
 from core.recording_storage import StoredFile
 from database import Database
+from database_dialects.inserts import insert_of
 from tables import ArchiveFileRow as Row
 from tables import CameraRow, ObjectLeftoverRow
 
@@ -26,9 +27,13 @@ Name = tuple[str, int, int]
 """A file of a recorded stream and of a node: volume, start_ms, suffix."""
 
 
+_KEY = ("node", "volume", "camera_id", "channel", "quality", "start_ms", "suffix")
+_CHANGED = ("end_ms", "size_bytes", "stretch_id", "is_sealed", "is_on_disk")
+
+
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A file of this node, as its own index knows it now."""
+    """A file of this node, as its own index knows it now. `epoch`: 0 if the index does not know it."""
 
     stream: StreamKey
     volume: str
@@ -38,6 +43,7 @@ class WrittenFile:
     size_bytes: int
     stretch_id: int
     is_sealed: bool
+    epoch: int = 0
 
     @property
     def name(self) -> Name:
@@ -179,17 +185,29 @@ class SharedFiles:
 
     def forget(self, stream: StreamKey, names: Collection[Name]) -> None:
         """Files of this node are not on its disks any more. Rows of files with an object stay."""
-        ordered = sorted(names)
-        for begin in range(0, len(ordered), _MOST_OF_ONE_CALL):
-            part = ordered[begin : begin + _MOST_OF_ONE_CALL]
-            gone = and_(_is_of(stream), Row.node == self.node, tuple_(Row.volume, Row.start_ms, Row.suffix).in_(part))
-            with self._database.write() as session:
-                session.execute(
-                    delete(Row).where(gone, Row.object_key.is_(None)).execution_options(synchronize_session=False)
-                )
-                session.execute(
-                    update(Row).where(gone).values(is_on_disk=False).execution_options(synchronize_session=False)
-                )
+        volumes: dict[str, list[Name]] = {}
+        for name in sorted(names):
+            volumes.setdefault(name[0], []).append(name)
+        for volume, of_volume in volumes.items():
+            for begin in range(0, len(of_volume), _MOST_OF_ONE_CALL):
+                gone = self._named(stream, volume, of_volume[begin : begin + _MOST_OF_ONE_CALL])
+                with self._database.write() as session:
+                    session.execute(
+                        delete(Row).where(gone, Row.object_key.is_(None)).execution_options(synchronize_session=False)
+                    )
+                    session.execute(
+                        update(Row).where(gone).values(is_on_disk=False).execution_options(synchronize_session=False)
+                    )
+
+    def _named(self, stream: StreamKey, volume: str, names: Sequence[Name]) -> ColumnElement[bool]:
+        """A condition for files of this node on a volume. Without `start_ms`, no index finds tuples."""
+        return and_(
+            Row.node == self.node,
+            Row.volume == volume,
+            _is_of(stream),
+            Row.start_ms.in_(sorted({start_ms for _, start_ms, _ in names})),
+            tuple_(Row.start_ms, Row.suffix).in_([(start_ms, suffix) for _, start_ms, suffix in names]),
+        )
 
     def adopt(self, volumes: Collection[str]) -> None:
         """Take over the rows of these volumes that the app wrote before it had a NODE_NAME, or while it had one."""
@@ -224,25 +242,12 @@ class SharedFiles:
         )
 
     def _save(self, session: Session, files: Sequence[WrittenFile]) -> None:
-        names = [it.name for it in files]
-        known = {
-            (row.camera_id, row.channel, row.quality, row.volume, row.start_ms, row.suffix): row
-            for row in session.scalars(
-                select(Row).where(Row.node == self.node, tuple_(Row.volume, Row.start_ms, Row.suffix).in_(names))
-            )
-        }
-        epochs = self._epochs(session, {it.stream.camera_id for it in files})
-        new: list[dict[str, object]] = []
-        for it in files:
-            stream = it.stream
-            row = known.get((stream.camera_id, stream.channel, stream.quality.value, *it.name))
-            if row is None:
-                new.append(self._values(it, epochs.get(stream.camera_id, 0)))
-                continue
-            row.end_ms, row.size_bytes, row.stretch_id = it.end_ms, it.size_bytes, it.stretch_id
-            row.is_sealed, row.is_on_disk = it.is_sealed, True
-        if new:
-            session.execute(insert(Row), new)
+        epochs = self._epochs(session, {it.stream.camera_id for it in files if not it.epoch})
+        insert = insert_of(session, Row)
+        written = insert.on_conflict_do_update(
+            index_elements=_KEY, set_={name: insert.excluded[name] for name in _CHANGED}
+        )
+        session.execute(written, [self._values(it, it.epoch or epochs.get(it.stream.camera_id, 0)) for it in files])
 
     def _values(self, file: WrittenFile, epoch: int) -> dict[str, object]:
         return {
@@ -262,7 +267,9 @@ class SharedFiles:
         }
 
     def _epochs(self, session: Session, camera_ids: Collection[int]) -> dict[int, int]:
-        """Return the epochs in which this node owns, or has owned, the cameras."""
+        """Return the likely epochs of files whose index does not know them: of this node as owner, or as former one."""
+        if not camera_ids:
+            return {}
         rows = session.execute(
             select(CameraRow.id, CameraRow.node, CameraRow.epoch).where(CameraRow.id.in_(camera_ids))
         ).all()

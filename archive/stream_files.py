@@ -71,6 +71,7 @@ class StreamFiles:
         file_s: float,
         origin: Origin = Origin.SERVER,
         clock_correction_s: float = 0.0,
+        epoch: int = 0,
     ) -> None:
         self.stream = stream
         self.problem: GapReason | None = None
@@ -80,6 +81,7 @@ class StreamFiles:
         self._longest_file_ms = self._file_ms = round(file_s * 1000)
         self._origin = origin
         self._clock_correction_s = clock_correction_s
+        self._epoch = epoch
         self._guard = ClockGuard(origin)
         self._collector = GroupCollector()
         self._description: UnitDescription | None = None  # of the open file, or of the next one
@@ -196,7 +198,7 @@ class StreamFiles:
             self._stretches.append(self._stretch)
         try:
             key = FileKey(self.stream, volume.id, start_ms)
-            self._file = OpenFile.create(volume, key, builder, self._stretch.id)
+            self._file = OpenFile.create(volume, key, builder, self._stretch.id, epoch=self._epoch)
         except OSError as error:
             volume.note_error(error)
             return False
@@ -290,6 +292,7 @@ class StreamFiles:
             file_s=self._longest_file_ms / 1000,
             origin=self._origin,
             clock_correction_s=self._clock_correction_s,
+            epoch=self._epoch,
         )
         made._file_ms = self._file_ms
         made._description = self._newest_description

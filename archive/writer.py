@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 
 from archive.index import ArchiveIndex
@@ -28,6 +29,10 @@ _STOP_S = 2.5
 _HANGS = "The disk does not answer."
 
 
+EpochOf = Callable[[int], int | None]
+"""Returns the number of this node's lease of a camera, None without one."""
+
+
 class ArchiveWriter(StreamTargets):
     """Thread-safe. The index must be open between start() and stop().
 
@@ -45,6 +50,11 @@ class ArchiveWriter(StreamTargets):
         self._open_streams: list[StreamWriter] = []
         self._is_stopping = threading.Event()
         self._watch: threading.Thread | None = None
+        self._epoch_of: EpochOf | None = None
+
+    def note_epochs(self, epoch_of: EpochOf) -> None:
+        """Note with each file from now on the number of the camera's lease."""
+        self._epoch_of = epoch_of
 
     @property
     def was_off(self) -> tuple[datetime, datetime] | None:
@@ -108,6 +118,7 @@ class ArchiveWriter(StreamTargets):
             file_s=file_s or self._parts.settings.archive_file_s,
             origin=origin,
             clock_correction_s=clock_correction_s,
+            epoch=(self._epoch_of(stream.camera_id) or 0) if self._epoch_of is not None else 0,
         )
         writer = self._first_writer()
         writer.start()

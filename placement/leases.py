@@ -70,6 +70,7 @@ class LeasePlacement(Placement):
         self._incarnation = incarnation
         self._vitals = vitals
         self._watched: Watched | None = None
+        self._rejoined: list[Callable[[], None]] = []
         self._load: Callable[[], NodeLoad] = NodeLoad
         self._this = node_of_lease(node)
         self._announcer = Announcer()
@@ -137,6 +138,10 @@ class LeasePlacement(Placement):
 
     def on_lost(self, callback: CameraCallback) -> None:
         self._announcer.lost.append(callback)
+
+    def on_rejoined(self, callback: Callable[[], None]) -> None:
+        """Call `callback` after this node joined again because its row had vanished. It must not wait for anything."""
+        self._rejoined.append(callback)
 
     def wait_told(self, timeout_s: float) -> bool:
         """Wait until all callbacks have returned. Return False if some still run after `timeout_s`."""
@@ -260,6 +265,8 @@ class LeasePlacement(Placement):
         self._let_go(list(self._held), "its row is gone, or another process has its name")
         try:
             self.join()
+            for callback in self._rejoined:
+                callback()
         except NameTaken:
             log.error("another process has the name %r of this node, which owns no camera", self._identity.name)
         except AppError as error:

@@ -73,6 +73,12 @@ class Models(Protocol):
     def read_choice_again(self) -> None: ...
 
 
+class Files(Protocol):
+    """The archive files of this node (ArchiveManager)."""
+
+    def publish_again(self) -> None: ...
+
+
 class LocalNode:
     """This process as one of several nodes. Call the `follow_` methods before start()."""
 
@@ -130,6 +136,10 @@ class LocalNode:
         """Tell other nodes that a user has chosen a model, and follow their choices."""
         models.on_chosen(partial(self.bus.publish, Topic.MODELS))
         self.bus.subscribe(Topic.MODELS, models.read_choice_again)
+
+    def follow_files(self, files: Files) -> None:
+        """Tell other nodes of all archive files again after this node was forgotten, because their rows are gone."""
+        self.placement.on_rejoined(files.publish_again)
 
     def start(self) -> None:
         """Join the other nodes. Raise StartRefused if a living node has this name, or the database cannot be used."""

@@ -60,6 +60,7 @@ class Footage:
         origin: Origin = Origin.SERVER,
         stretch_id: int | None = None,
         reason: GapReason = GapReason.DEVICE_AWAY,
+        epoch: int = 0,
     ) -> int:
         """Record [start, end), and return the id of the stretch. `stretch_id`: of the one that it goes on.
 
@@ -79,7 +80,7 @@ class Footage:
             self.paths.append(path)
             shown_ms = min(end_ms, max(begin_ms, round((indexed_until_s or end_s) * 1000))) if is_open else end_ms
             state = FileState.OPEN if is_open else FileState.CLOSED
-            files.append(IndexedFile(key, shown_ms, len(data), stretch_id, state))
+            files.append(IndexedFile(key, shown_ms, len(data), stretch_id, state, epoch))
         end_ms = files[-1].end_ms
         end_reason = None if indexed_until_s is not None else reason
         self.index.commit(files, [IndexedStretch(stretch_id, stream, files[0].start_ms, end_ms, origin, end_reason)])

@@ -17,7 +17,12 @@ from core.recording_storage import StoredFile
 from database import Database
 from media.codecs.access_unit import AccessUnit
 from media.rtsp.replay.interface import END_OF_RECORDING, NO_DATA
-from tables import ArchiveFileRow, ObjectLeftoverRow
+from placement.bus import ChangeBus
+from placement.incarnation import Incarnation
+from placement.leases import LeasePlacement
+from placement.records import NodeIdentity
+from placement.store import NodeStore
+from tables import ArchiveFileRow, NodeRow, ObjectLeftoverRow
 from tests.archive.nodes import ArchiveNode, Network, Shelf, T, frames, moment, own, seconds
 from tests.archive.recorded import FPS, MAIN, SUB
 
@@ -343,3 +348,25 @@ def test_a_deleted_file_is_elsewhere_only_while_its_copy_cannot_be_read(
     assert elsewhere(north, 0, 60) == []
     south.storages.use_objects(Shelf())
     assert elsewhere(south, 0, 60) == []
+
+
+@pytest.mark.sqlite
+def test_a_forgotten_node_that_joins_again_tells_of_its_files(database: Database, north: ArchiveNode) -> None:
+    store = NodeStore(database, north.clock)
+    identity = NodeIdentity("north", "127.0.0.1:5001", lease_s=6.0)
+    folder = north.footage.folder.parent
+    leases = LeasePlacement(store, identity, north.clock, ChangeBus(database), Incarnation(folder))
+    leases.on_rejoined(north.publisher.publish_again)
+    leases.join()
+    north.footage.record(T, T + 25)
+    north.publisher.publish()
+    north.clock.move(seconds=60)
+    with database.write() as session:
+        session.execute(update(NodeRow).values(expires=0.0))
+    assert store.forget("north")
+    north.publisher.publish()
+    assert rows(north) == []
+    leases.run_once()
+    north.publisher.publish()
+    assert rows(north) == [(0, 10, True, True), (10, 20, True, True), (20, 25, True, True)]
+    leases.leave()

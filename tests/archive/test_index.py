@@ -210,15 +210,18 @@ def test_a_damaged_file_counts_and_cannot_be_played(index: ArchiveIndex) -> None
     assert minutes(index) == [(0, 10), (20, 30)]
 
 
-def test_an_index_of_the_first_version_is_taken_over(index: ArchiveIndex, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_index_of_an_older_version_is_taken_over(index: ArchiveIndex, tmp_path: Path, version: int) -> None:
     add(index, 3)
     index.close()
     (file_path,) = tmp_path.glob("**/archive.sqlite3")
     with closing(sqlite3.connect(file_path)) as old:
-        old.executescript("DROP INDEX file_damaged; PRAGMA user_version = 1;")
+        drop = "DROP INDEX file_damaged;" if version == 1 else ""
+        old.executescript(f"{drop} ALTER TABLE file DROP COLUMN epoch; PRAGMA user_version = {version};")
     assert index.open() is False
     assert minutes(index) == [(0, 30)]
     assert index.damaged() == {}
+    assert {it.epoch for it in index.files_of(STREAM, NOON, NOON + DAY)} == {0}
     index.close()
     assert index.open() is False
 

@@ -149,6 +149,18 @@ def test_many_streams_share_a_larger_queue() -> None:
     assert budget.limit_bytes == 6 * QUEUE_BYTES
 
 
+def test_files_have_the_epoch_of_the_lease_at_the_beginning(running: Running) -> None:
+    epochs = {STREAM.camera_id: 7}
+    running.writer.note_epochs(epochs.get)
+    stream = running.open_stream()
+    epochs.clear()
+    running.send_until(stream, stream.written_until_utc_s)
+    file = running.index.next_file(STREAM, 0)
+    assert file is not None
+    assert file.epoch == 7
+    stream.finish(GapReason.SWITCHED_OFF)
+
+
 @pytest.mark.slow
 def test_a_blocked_disk_holds_up_neither_the_source_nor_the_stop(
     running: Running, monkeypatch: pytest.MonkeyPatch

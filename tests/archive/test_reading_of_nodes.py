@@ -246,3 +246,25 @@ def test_a_disk_that_hangs_refuses_other_nodes_in_time(
     answers.set()
     assert is_read.wait(LIMIT_S)
     assert len(north.served.read(file.id, 0, 10)) == 10
+
+
+# ---- the owner that counts ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_published", [True, False])
+def test_the_epoch_of_a_file_is_that_of_its_recording(
+    database: Database, north: ArchiveNode, south: ArchiveNode, *, is_published: bool
+) -> None:
+    """The first owner was cut off. The camera moved twice more before that node can tell of its file."""
+    north.footage.gop = ((b"\x65north",), *[(b"\x41north",)] * (FPS - 1))
+    north.footage.record(T, T + 8, epoch=1)
+    south.footage.record(T + 6, T + 16, epoch=2)
+    south.publisher.publish()
+    own(database, "south", 4)
+    north.knows(south)
+    if is_published:
+        north.publisher.publish()
+    for node in (north, south) if is_published else (north,):
+        shown = node.played(T)
+        assert seconds(shown.units) == frames(0, 16)
+        assert [b"north" in unit.parts[0] for unit in shown.units] == [at < 6 for at in frames(0, 16)]

@@ -14,7 +14,16 @@ import {
   timesIn,
   usualGridStep,
 } from '../../static/js/lib/thumbnail-times.js';
-import { enlargedTime, intervalText, takenOf, thumbnailLabel, thumbnailNote, thumbnailTime } from '../../static/js/lib/thumbnail-text.js';
+import {
+  emptyText,
+  enlargedTime,
+  gapText,
+  intervalText,
+  takenOf,
+  thumbnailLabel,
+  thumbnailNote,
+  thumbnailTime,
+} from '../../static/js/lib/thumbnail-text.js';
 
 process.env.TZ = 'Europe/Berlin';
 const SECOND = 1000;
@@ -137,6 +146,21 @@ test('a day has the recorded time nearest to noon', () => {
   assert.deepEqual(timeOfDay(short, day), { atMs: noonMs + 3 * MINUTE, stepS: 60 });
   assert.equal(timeOfDay(row([day.startMs, day.endMs, 'not_recorded']), day), null);
   assert.equal(timeOfDay(row([day.endMs, day.endMs + HOUR, 'recorded']), day), null);
+});
+
+test('an empty time that a server without an answer has recorded is named so', () => {
+  const clock = deviceClock(0);
+  const known = row([NOON, NOON + HOUR, 'not_recorded'], [NOON + HOUR, NOON + 2 * HOUR, 'away']);
+  for (const span of known.spans) span.server = span.state === 'away' ? 'north' : null;
+  const away = 'recorded on the server north, which does not answer';
+  assert.equal(emptyText(known, NOON, NOON + HOUR), 'not recorded');
+  assert.equal(emptyText(known, NOON + HOUR / 2, NOON + HOUR + SECOND), away);
+  assert.equal(emptyText(null, NOON, NOON + HOUR), 'not recorded');
+  const time = { atMs: NOON + HOUR, isConfirmed: true };
+  assert.equal(thumbnailLabel(clock, time, 'not_recorded', away), `22 November, 13:00:00, ${away}`);
+  assert.equal(thumbnailLabel(clock, time, 'missing', away), '22 November, 13:00:00, no picture, play');
+  assert.equal(gapText(clock, known, NOON, NOON + HOUR), 'Not recorded from 12:00:00 to 13:00:00');
+  assert.equal(gapText(clock, known, NOON, NOON + 2 * HOUR), `From 12:00:00 to 14:00:00 ${away}`);
 });
 
 test('labels tell day, time and state', () => {

@@ -1,7 +1,7 @@
 // @ts-check
 import { rowName } from '../lib/coverage.js';
 import { gridStepsFor, placeIn, timesIn, usualGridStep } from '../lib/thumbnail-times.js';
-import { intervalText } from '../lib/thumbnail-text.js';
+import { gapText, intervalText } from '../lib/thumbnail-text.js';
 import { emit, part, setAttribute, setText } from './dom.js';
 import { moveFocusByKeys, setStop } from './roving-focus.js';
 import { isAt } from './storyboard-strip.js';
@@ -144,19 +144,19 @@ export class StoryboardGrid extends HTMLElement {
 
   /** @param {number} startMs @param {number} endMs */
   #gap(startMs, endMs) {
-    const { clock } = /** @type {RecordingTimeline} */ (this.#timeline);
+    const { clock, row } = /** @type {RecordingTimeline} */ (this.#timeline);
     const line = document.createElement('p');
     line.className = 'thumbnail-gap';
-    line.textContent = `Not recorded from ${clock.timeOf(startMs)} to ${clock.timeOf(endMs)}`;
+    line.textContent = gapText(clock, row, startMs, endMs);
     return line;
   }
 
   #show() {
     const source = this.#source;
     if (!source) return;
-    const stepMs = this.#stepS * 1000;
+    const [stepMs, row] = [this.#stepS * 1000, this.#timeline?.row ?? null];
     for (const [atMs, cell] of this.#cells) {
-      const shown = source.shownAt(this.#channel, this.#placeOf(atMs), { atMs, strideMs: stepMs });
+      const shown = source.shownAt(this.#channel, this.#placeOf(atMs), { atMs, strideMs: stepMs, row });
       // An image loads once its place is on screen.
       cell.show(this.#onScreen.has(atMs) || cell.imageUrl ? shown : { ...shown, url: null });
     }

@@ -111,7 +111,7 @@ export class StoryboardStrip extends HTMLElement {
       cell.element.style.setProperty('--cell-x', `${leftPx + fractionOf(view, atMs) * widthPx}px`);
       const place = row ? placeIn(row, atMs, stride) : null;
       if (place) wanted.push(place);
-      cell.show(source.shownAt(channel, place, { atMs, strideMs }));
+      cell.show(source.shownAt(channel, place, { atMs, strideMs, row }));
     }
     this.moveNeedle();
     this.#setStop(times, hadFocus);

@@ -9,7 +9,7 @@
  */
 import { ThumbnailLoader } from '../lib/thumbnail-loader.js';
 import { ThumbnailQueue } from '../lib/thumbnail-queue.js';
-import { enlargedTime, takenOf, thumbnailLabel, thumbnailNote, thumbnailTime } from '../lib/thumbnail-text.js';
+import { emptyText, enlargedTime, takenOf, thumbnailLabel, thumbnailNote, thumbnailTime } from '../lib/thumbnail-text.js';
 import { ThumbnailsApi } from '../lib/thumbnails-api.js';
 import { CalendarThumbnails } from './calendar-thumbnails.js';
 import { setText } from './dom.js';
@@ -67,16 +67,17 @@ export class Source {
    *
    * @param {number|null} channel
    * @param {Place|null} place null: nothing was recorded
-   * @param {{atMs: number, strideMs: number}} part the part of the time that the thumbnail stands for
+   * @param {{atMs: number, strideMs: number, row: Row|null}} part the part of the time that the thumbnail stands for
    * @returns {import('./thumbnail-cell.js').Shown}
    */
-  shownAt(channel, place, { atMs, strideMs }) {
+  shownAt(channel, place, { atMs, strideMs, row }) {
     const clock = this.#clockOf();
     const known = place && channel !== null ? this.store.get(channel, place.stepS, place.atMs) : null;
     const state = place ? (known?.state ?? 'waiting') : 'not_recorded';
     const taken = takenOf(known, place?.atMs ?? atMs);
     const url = state === 'ready' ? (known?.url ?? null) : null;
-    return { taken, state, url, label: thumbnailLabel(clock, taken, state), time: thumbnailTime(clock, taken, strideMs) };
+    const label = thumbnailLabel(clock, taken, state, emptyText(row, atMs, atMs + strideMs));
+    return { taken, state, url, label, time: thumbnailTime(clock, taken, strideMs) };
   }
 }
 

@@ -2,7 +2,7 @@
 /** The texts of thumbnails for users. */
 
 import { isComplete, messageOf } from './messages.js';
-import { hasAwaySpans } from './coverage.js';
+import { hasAwaySpans, spanText } from './coverage.js';
 import { counted } from './format.js';
 
 /**
@@ -35,10 +35,39 @@ export function takenOf(thumbnail, atMs) {
  * @param {DisplayClock} clock
  * @param {ShownTime} time
  * @param {CellState} state
+ * @param {string} [missing] emptyText() of a time without a recording that plays
  * @returns {string} `22 November, 14:05:10, play`
  */
-export function thumbnailLabel(clock, { atMs, isConfirmed }, state) {
-  return `${dayText(clock, atMs)}, ${isConfirmed ? '' : 'about '}${clock.timeOf(atMs)}, ${STATES[state]}`;
+export function thumbnailLabel(clock, { atMs, isConfirmed }, state, missing = STATES.not_recorded) {
+  const text = state === 'not_recorded' ? missing : STATES[state];
+  return `${dayText(clock, atMs)}, ${isConfirmed ? '' : 'about '}${clock.timeOf(atMs)}, ${text}`;
+}
+
+/**
+ * Return why nothing plays in a time: a server that does not answer may have recorded it.
+ *
+ * @param {import('./coverage.js').Row|null} row
+ * @param {number} startMs
+ * @param {number} endMs
+ */
+export function emptyText(row, startMs, endMs) {
+  const away = row?.spans.find((span) => span.state === 'away' && span.startMs < endMs && startMs < span.endMs);
+  return away ? spanText(away, { showsSource: false }) : STATES.not_recorded;
+}
+
+/**
+ * Return the text of a long time without a recording that plays.
+ *
+ * @param {DisplayClock} clock
+ * @param {import('./coverage.js').Row|null} row
+ * @param {number} startMs
+ * @param {number} endMs
+ * @returns {string} `Not recorded from 14:05:10 to 15:00:00`
+ */
+export function gapText(clock, row, startMs, endMs) {
+  const text = emptyText(row, startMs, endMs);
+  const [start, end] = [clock.timeOf(startMs), clock.timeOf(endMs)];
+  return text === STATES.not_recorded ? `Not recorded from ${start} to ${end}` : `From ${start} to ${end} ${text}`;
 }
 
 /** Return the time of an enlarged thumbnail. @param {DisplayClock} clock @param {ShownTime} time @returns {string} `14:05:10`, `about 14:05:10` */

@@ -17,6 +17,7 @@ from object_storage.expiry import Expiry
 from object_storage.health import StorageHealth
 from object_storage.object_store import ObjectStore
 from object_storage.parts import StorageParts
+from object_storage.place import CopiesPlace
 from object_storage.uploader import Uploader
 from object_storage.view import ObjectStorageView, StoredCopies, WaitingFiles
 
@@ -39,13 +40,18 @@ class ObjectStorageManager:
         parts = StorageParts(self._bucket, self._copies, self._health, clock)
         self._uploader = Uploader(parts, archive.volumes, settings)
         self._expiry = Expiry(parts, archive, placement, self._uploader, days=settings.object_storage_days)
+        self._place = CopiesPlace(database, settings)
         self._lock = threading.Lock()
         self._sums: tuple[float, tuple[WaitingFiles, ...], StoredCopies] | None = None
         self.store = ObjectStore(self._bucket, clock)
 
     def start(self) -> None:
-        """Begin to upload and to delete. Raise StartRefused if the package for the object storage is not installed."""
+        """Begin to upload and to delete.
+
+        Raise StartRefused if the package is not installed, or if the copies of the database are in another bucket.
+        """
         self._bucket.open()
+        self._place.check()
         self._uploader.start()
         self._expiry.start()
 

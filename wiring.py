@@ -238,6 +238,10 @@ class Application:
         self.web.cli.add_command(nodes_commands(self.database, clock))
         self.web.cli.add_command(secrets_commands(settings, self.cameras, self.accounts))
         self.web.cli.add_command(recordings_commands(settings, self.archive))
+        if settings.object_storage_url:
+            from object_storage.place import copies_commands  # noqa: PLC0415 - others save its memory
+
+            self.web.cli.add_command(copies_commands(self.database, settings, clock))
 
     def _make_node(self, clock: Clock) -> LocalNode:
         """Build the parts for several nodes; the code is loaded only for them."""

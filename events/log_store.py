@@ -266,6 +266,14 @@ class EventLogStore:
         with self._database.read() as session:
             return session.scalar(select(EventRow.node).where(EventRow.id == event_id)) or ""
 
+    def missing(self, ids: Sequence[int]) -> list[int]:
+        """Return those of these ids that are of no event any more."""
+        known: set[int] = set()
+        with self._database.read() as session:
+            for chunk in _chunks(ids):
+                known.update(session.scalars(select(EventRow.id).where(EventRow.id.in_(chunk))))
+        return [event_id for event_id in ids if event_id not in known]
+
     def get_some(self, query: EventQuery, ids: Collection[int]) -> list[LoggedEvent]:
         """Return the events with these ids, in no order. Leave out those that the query leaves out."""
         wanted = select(*_COLUMNS).where(EventRow.id.in_(ids), *self._conditions(query))

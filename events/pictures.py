@@ -123,6 +123,12 @@ class EventPictures:
             self._files.move_to_end(name)
             return jpeg
 
+    def events(self) -> list[tuple[int, int]]:
+        """Return camera id and event id of each picture."""
+        with self._lock:
+            matches = [_NAME.fullmatch(name) for name in self._files]
+        return [(int(match[1]), int(match[2])) for match in matches if match is not None]
+
     def event_ids(self, camera_id: int) -> list[int]:
         """Return the events of a camera that have a picture."""
         beginning = f"camera{camera_id}_event"

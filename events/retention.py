@@ -51,6 +51,8 @@ class EventRetention:
         now_s = self._clock.monotonic_s()
         if not self._is_busy and now_s < self._due_s:
             return False
+        if not self._is_busy:
+            self._drop_pictures_of_no_event()
         self._is_busy = self._delete_old()
         self._due_s = now_s + LOOKS_EVERY_S
         return self._is_busy
@@ -69,6 +71,12 @@ class EventRetention:
             self._removed.discard(camera_id)
             self._store.hide(self._removed)
             return bool(self._removed)
+
+    def _drop_pictures_of_no_event(self) -> None:
+        """Remove the pictures of events that other nodes have deleted."""
+        present = self._pictures.events()
+        missing = set(self._store.missing([event_id for _, event_id in present]))
+        self._pictures.drop([one for one in present if one[1] in missing])
 
     def _delete_old(self) -> bool:
         """Delete a batch of each kind of old events. Events that go on stay. Return True if there may be more."""

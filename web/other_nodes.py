@@ -16,13 +16,14 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from core.errors import AppError
-from core.node_link import NodeLink
+from core.node_link import NodeLink, NodeSilent
 from core.placement import Node, Placement
 from core.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
 
 _LIMIT_S = 1.0
+_AVOIDED_S = 10.0
 _Shape = TypeVar("_Shape", bound=BaseModel)
 
 
@@ -40,6 +41,7 @@ class OtherNodes:
     def __init__(self, placement: Placement, link: NodeLink) -> None:
         self._placement = placement
         self._link = link
+        self._avoided_until_s: dict[str, float] = {}
         self._running: SingleFlight[dict[str, bytes]] = SingleFlight()
 
     def ask(self, path: str, shape: type[_Shape]) -> Answers[_Shape]:
@@ -57,15 +59,20 @@ class OtherNodes:
         return Answers(dict(sorted(found.items())), [view.node.name for view in others if view.node.name not in found])
 
     def read(self, name: str, path: str, *, most_bytes: int) -> bytes | None:
-        """Return the answer of one other node to GET `path`; None if there is no such node, or if it has no answer."""
+        """Return the answer of one other node to GET `path`; None if there is no such node, or if it has no answer.
+
+        A node that was silent is not asked for ten seconds: its lease ends later, and each request would wait for it.
+        """
         this = self._placement.this_node()
         others = self._placement.nodes() if this.place and name != this.name else []
         node = next((view.node for view in others if view.is_alive and view.node.name == name), None)
-        if node is None:
+        if node is None or time.monotonic() < self._avoided_until_s.get(name, 0.0):
             return None
         try:
             return self._link.read(node, path, timeout_s=_LIMIT_S, most_bytes=most_bytes)
         except AppError as error:
+            if isinstance(error, NodeSilent) and not error.has_answered:
+                self._avoided_until_s[name] = time.monotonic() + _AVOIDED_S
             log.info("%s", error)
             return None
 

@@ -71,7 +71,7 @@ class Services:
     """Everything that a view can reach. Ended logins and tokens end their viewers and sockets.
 
     A quarter of the request threads may wait for playlists that do not exist yet, another for devices, another for
-    heads, and an eighth for news about events.
+    heads, an eighth for news about events, and another for other nodes.
     """
 
     def __init__(self, settings: Settings, managers: Managers, *, is_ready: Callable[[], bool]) -> None:
@@ -106,6 +106,7 @@ class Services:
         self.disk_limit = RequestLimit(2 * slots, "disks")  # other nodes read archive files
         self.head_limit = RequestLimit(slots, "cameras that move")  # a move must not wait for snapshots
         self.event_limit = RequestLimit(max(1, settings.request_threads // 8), "events")
+        self.node_limit = RequestLimit(max(1, settings.request_threads // 8), "other servers")
         self.sink_limit = RequestLimit(2, "tests of notifications")
         self.downloads = Downloads()
         self.login_viewers = LoginViewers(self.streams, fresh_s=settings.idle_end_s)

@@ -16,7 +16,8 @@ from database import Database
 from event_manager import EventManager
 from events import retention
 from events.log_query import EventQuery
-from tables import EventDayRow, EventSeenRow
+from events.log_store import EventLogStore
+from tables import EventDayRow, EventRow, EventSeenRow
 from tests.events.logged import NOON, OneChannelCameras, event
 from tests.hand_clock import HandClock
 
@@ -97,6 +98,26 @@ def test_a_limit_by_law_deletes_pictures_that_the_log_does_not_know(events: Even
     events.forget_pictures_before(1, 1, NOON + timedelta(seconds=30))
     kept = {rule for rule, event_id in found.items() if events.pictures.get(1, event_id)}
     assert kept == {"1 60", "2 0"}
+
+
+def test_pictures_of_events_that_another_node_has_deleted_go_too(
+    events: EventManager, database: Database, clock: HandClock
+) -> None:
+    """This node has fetched them from the node that took them, for users."""
+    events.log.add(event())
+    events.log.flush()
+    clean(events)
+    for event_id in (1, 2):  # the second one is deleted already
+        events.pictures.put(1, event_id, JPEG)
+    clean(events)
+    assert events.pictures.events() == [(1, 1), (1, 2)], "it looks now and then"
+    clock.move(minutes=11)
+    clean(events)
+    assert events.pictures.events() == [(1, 1)]
+    EventLogStore(database).delete_batch(EventRow.id == 1, limit=10)
+    clock.move(minutes=11)
+    clean(events)
+    assert events.pictures.events() == []
 
 
 def test_many_events_are_deleted_in_batches(events: EventManager, monkeypatch: pytest.MonkeyPatch) -> None:

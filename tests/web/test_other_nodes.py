@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from account_manager import AccountManager
 from core.access import EVERYTHING, Role, Scope
 from core.clock import SystemClock
 from core.events import PictureSubject
-from core.node_link import SIGNATURE
+from core.node_link import SIGNATURE, NodeSilent
 from core.placement import Node
 from core.settings import Settings
 from database import Database
@@ -190,6 +191,37 @@ def test_the_picture_of_an_event_comes_from_the_node_that_took_it(
     finally:
         other.stop()
     assert admin.request("GET", "/api/events/1/picture").data == JPEG
+
+
+def test_a_hung_node_is_not_asked_for_each_picture(
+    harness: WebHarness, managers: Managers, hung: Node, admin: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of events asks for many pictures, and each would hold a thread for a second."""
+    services: Any = harness.app.extensions[EXTENSION]
+    asked: list[str] = []
+
+    def read(node: Node, path: str, **_: object) -> bytes:
+        asked.append(path)
+        raise NodeSilent(node, "TimeoutError")
+
+    monkeypatch.setattr(services.node_link, "read", read)
+    for number in range(5):
+        assert services.other_nodes.read(hung.name, f"/x{number}", most_bytes=10) is None
+    assert asked == ["/x0"]
+
+
+def test_few_requests_wait_for_the_pictures_of_other_nodes(
+    harness: WebHarness, events: EventManager, placement: FakePlacement, admin: ApiClient
+) -> None:
+    services: Any = harness.app.extensions[EXTENSION]
+    events.log.add(event())
+    events.log.flush()
+    events.log.note_picture(1, PictureSubject(None, None, ""))
+    events.log.flush()
+    with ExitStack() as others:
+        for _ in range(services.settings.request_threads // 8):
+            others.enter_context(services.node_limit)
+        assert admin.request("GET", "/api/events/1/picture").status_code == 202
 
 
 class TestInternal:

@@ -128,7 +128,13 @@ def get_event_picture(path: shapes.EventPath, query: shapes.EventPictureQuery) -
     audit_about(picture_time=rfc3339(event.start_at))
     kept = services().events.pictures
     is_expected = kept.is_expected(event.camera_id, event.id)  # before `get`: it may be taken in between
-    jpeg = kept.get(event.camera_id, event.id) or _picture_elsewhere(event.camera_id, event)
+    jpeg = kept.get(event.camera_id, event.id)
+    try:
+        jpeg = jpeg or _picture_elsewhere(event.camera_id, event)
+    except Unavailable as error:
+        if error.code != "busy":
+            raise
+        return pending_picture()  # enough requests wait for other nodes
     if jpeg is not None:
         return picture_answer(jpeg, None)
     if is_expected:
@@ -149,7 +155,8 @@ def _picture_elsewhere(camera_id: int, event: LoggedEvent) -> bytes | None:
     if not event.has_picture or not found.placement.this_node().place:
         return None
     path = f"/api/internal/events/{event.id}/picture?camera={camera_id}"
-    jpeg = found.other_nodes.read(found.events.log.node_of(event.id), path, most_bytes=MOST_PICTURE_BYTES)
+    with found.node_limit:
+        jpeg = found.other_nodes.read(found.events.log.node_of(event.id), path, most_bytes=MOST_PICTURE_BYTES)
     if jpeg:
         found.events.pictures.put(camera_id, event.id, jpeg)
     return jpeg or None

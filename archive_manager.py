@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 
@@ -206,7 +206,7 @@ class ArchiveManager:
         streams = [it for it in self.index.streams(camera_id, channel) if quality in (None, it.quality)]
         return self.index.stretches(streams, start, end)
 
-    def fragments(self, stream: StreamKey, start: datetime, end: datetime) -> Iterator[StoredFragment]:
+    def fragments(self, stream: StreamKey, start: datetime, end: datetime) -> Generator[StoredFragment]:
         """Yield the fragments of [start, end), from the key frame before it on, up to the one behind it.
 
         Each can be read until the next one is requested. Raise ArchiveUnreadable or Unavailable.

@@ -17,7 +17,7 @@ from bench.figures import Figure
 from bench.hours import recorded_hours
 from bench.meter import app_cpu_s
 from bench.recordings import set_delays
-from bench.setting import App, app, recorder
+from bench.setting import App, Recorder, app, recorder
 
 _STEP_S = 10
 _FIRST = 23  # of 360: every sixteenth
@@ -69,14 +69,16 @@ def figures(runs: int) -> Iterator[Figure]:
         camera_id = running.add_recorder(device)
         for channel, _, codec in running.profiles(camera_id, "main"):
             hours = [_Hour(running, camera_id, channel, start) for start in recorded_hours(device, channel, runs)]
-            yield from _of_channel(running, _NAMES.get(codec, codec), hours)
+            yield from _of_channel(device, running, _NAMES.get(codec, codec), hours)
 
 
-def _of_channel(running: App, codec: str, hours: list[_Hour]) -> Iterator[Figure]:
-    first_s, all_s, cpu_s, again_ms, cold_ms, cached_ms = ([] for _ in range(6))
+def _of_channel(device: Recorder, running: App, codec: str, hours: list[_Hour]) -> Iterator[Figure]:
+    first_s, all_s, cpu_s, sent_mb, again_ms, cold_ms, cached_ms = ([] for _ in range(7))
     for hour in hours:
         hour.single_ms(hour.start - timedelta(seconds=7))
+        sent_before = _sent_bytes(device)
         took = _until_ready(hour, running)
+        sent_mb.append((_sent_bytes(device) - sent_before) / 1_000_000)
         first_s.append(took[0])
         all_s.append(took[1])
         cpu_s.append(took[2])
@@ -91,10 +93,17 @@ def _of_channel(running: App, codec: str, hours: list[_Hour]) -> Iterator[Figure
     yield Figure(f"{what}: the first {_FIRST} of 360", "s", first_s, goal=1.5)
     yield Figure(f"{what}: all 360", "s", all_s, goal=20)
     yield Figure(f"{what}: CPU of app and ffmpeg", "s", cpu_s, goal=13)
+    yield Figure(f"{what}: fetched from the recorder", "MB", sent_mb, goal=60)
     yield Figure(f"{what}: the second look", "ms", again_ms, goal=100)
     yield Figure(f"picture under the pointer, {codec}: new", "ms", cold_ms, goal=400)
     yield Figure(f"picture under the pointer, {codec}: the slowest new one", "ms", [max(cold_ms)], goal=400)
     yield Figure(f"picture under the pointer, {codec}: from the cache", "ms", cached_ms, goal=50)
+
+
+def _sent_bytes(device: Recorder) -> int:
+    """Return what the recorder has sent in its open replay sessions."""
+    sessions: list[dict[str, int]] = device.control("GET", "/replay")["sessions"]
+    return sum(session["sent_bytes"] for session in sessions)
 
 
 def _until_ready(hour: _Hour, running: App) -> tuple[float, float, float]:

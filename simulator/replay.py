@@ -74,6 +74,7 @@ class ReplayPlayer:
         self.channels: dict[int, int] = {}
         self.position_s: float | None = None
         self.plays = 0
+        self.sent_bytes = 0
         self._task: asyncio.Task[None] | None = None
         self._waiting: list[Play] = []
 
@@ -157,7 +158,9 @@ class ReplayPlayer:
             if is_last and self._faults.is_on("replay_end"):
                 is_last = ends_section = False
             bits = unit.is_key << 7 | ends_section << 6 | is_seam << 5 | is_last << 4
-            self._writer.write(self._packets(play, at_s, unit, bits))
+            packets = self._packets(play, at_s, unit, bits)
+            self.sent_bytes += len(packets)
+            self._writer.write(packets)
             await self._writer.drain()
             is_seam = ends_section
             played_s += 1 / self.source.fps
@@ -229,6 +232,7 @@ class ReplayPlayer:
             "playing": self.is_playing,
             "plays": self.plays,
             "position": position,
+            "sent_bytes": self.sent_bytes,
             "unsent_bytes": self._writer.transport.get_write_buffer_size(),
         }
 

@@ -60,7 +60,10 @@ def test_a_recorder_that_ignores_frames_still_gives_right_pictures(
     harness = open_pictures("dahua-like")
     harness.recorder.fault("replay_requests", "no_frames")
     start_s = harness.recorded_s()
-    assert_true_times(harness, harness.finished(start_s, start_s + 300, 10))
+    shown = harness.finished(start_s, start_s + 300, 10)
+    sent_bytes = sum(session["sent_bytes"] for session in harness.recorder.get("/replay")["sessions"])
+    assert 0 < sent_bytes <= 200_000 * len(shown)
+    assert_true_times(harness, shown)
     until(lambda: harness.cameras.abilities.honours_frames is False)
 
 

@@ -46,6 +46,8 @@ EXAMPLES, MANY_EXAMPLES = 5, 100
 REFUSED_HERE = {
     ("POST", "/api/cameras/{camera_id}/certificate"): 409,
     ("POST", "/api/cameras/pretend"): 503,
+    ("GET", "/api/cameras/{camera_id}/recordings/iframes.m3u8"): 404,
+    ("GET", "/api/cameras/{camera_id}/recordings/iframe.mp4"): 404,
     ("GET", "/api/exports/{export_id}/files/{file}"): 404,
     ("GET", "/api/exports/{export_id}/posters/{number}"): 404,
     ("POST", "/api/cases/{case_id}/package"): 409,

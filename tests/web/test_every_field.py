@@ -96,6 +96,7 @@ KINDS = {
     "readable_password": "flag",
     "key_frames_only": "flag",
     "quality": "choice",
+    "part": "choice",
     "sha256": "fingerprint",
     "port": "port",
     "username": "credential",

@@ -97,6 +97,8 @@ REVIEWER = {
     "/api/cameras/<camera_id>/recordings/pictures",
     "/api/cameras/<camera_id>/recordings/pictures.vtt",
     "/api/cameras/<camera_id>/recordings/picture",
+    "/api/cameras/<camera_id>/recordings/iframes.m3u8",
+    "/api/cameras/<camera_id>/recordings/iframe.mp4",
     "/api/cameras/<camera_id>/recordings/coverage/stop",
     "/api/cameras/<camera_id>/recordings/coverage/resume",
     "/api/exports",

@@ -36,6 +36,12 @@ VALID_QUERIES = {
     "/api/cameras/{camera_id}/recordings/pictures": {**WINDOW, "channel": "1", "step_s": "60"},
     "/api/cameras/{camera_id}/recordings/pictures.vtt": {**WINDOW, "channel": "1", "step_s": "60"},
     "/api/cameras/{camera_id}/recordings/picture": {"channel": "1", "time": WINDOW["start_time"]},
+    "/api/cameras/{camera_id}/recordings/iframes.m3u8": {**WINDOW, "channel": "1"},
+    "/api/cameras/{camera_id}/recordings/iframe.mp4": {
+        "channel": "1",
+        "time": WINDOW["start_time"],
+        "start_time": WINDOW["start_time"],
+    },
 }
 
 

@@ -208,6 +208,8 @@ RULES: dict[str, Rule] = {
     "api_recordings.resume_indexing": Rule(Permission.RECORDINGS, targets.every_channel, "resume_indexing"),
     "api_pictures.list_pictures": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
     "api_pictures.list_picture_cues": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
+    "api_i_frames.list_key_frames": Rule(Permission.RECORDINGS, targets.archived_channel, "see_pictures"),
+    "api_i_frames.get_key_frame": Rule(Permission.RECORDINGS, targets.archived_channel, "see_pictures"),
     "api_pictures.get_picture": Rule(Permission.RECORDINGS, targets.recorded_channel, "see_pictures"),
     "api_kept.list_kept": Rule(Permission.RECORDINGS),  # the view leaves out channels that the user may not see
     "api_kept.keep_range": Rule(Permission.EXPORT, targets.channel_in_body, "keep_recordings"),

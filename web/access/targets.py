@@ -208,6 +208,15 @@ def recording_in_body() -> Target:
     return _replay_target(services(), current_principal(), camera_id, _text_in_body("recording_token"))
 
 
+def archived_channel() -> Target:
+    """The channel in the query, for the server's own recordings, whose channel is always certain."""
+    camera_id = _camera_id_in_path()
+    try:
+        return Target(camera_id, parse_id(request.args.get("channel", "")))
+    except ValueError:
+        return Target(camera_id, is_whole=True)  # the view refuses it
+
+
 def recorded_channel() -> Target:
     """The channel in the query, for its recordings. For users limited to channels, a channel that is only guessed is
     unknown."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from exports.records import ExportState, FileKind
 from web.api.models import AnswerModel, Problem, Tenths, Time
@@ -18,6 +18,17 @@ Format = Annotated[
         "which every player plays"
     ),
 ]
+EVIDENCE = "evidence"
+
+
+def _no_package(value: object) -> object:
+    if value == EVIDENCE:
+        raise ValueError(
+            "must be mp4, original or h264: an evidence package is made of a case with finished exports, see /api/cases"
+        )
+    return value
+
+
 Part = Annotated[float, Field(ge=0, le=1, description="0 to 1")]
 
 
@@ -90,7 +101,7 @@ class ExportRequest(RequestModel):
     """Ranges to take away. Each stretch without a gap becomes a file, and each of `copies` one more."""
 
     ranges: Annotated[list[ExportRange], Field(min_length=1, max_length=16)]
-    format: Format = "mp4"
+    format: Annotated[Format, BeforeValidator(_no_package)] = "mp4"
     name: Name | None = None
     notes: Notes = ""
     subtitles: Annotated[

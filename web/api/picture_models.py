@@ -43,6 +43,24 @@ class PictureQuery(QueryModel):
     wait_s: Annotated[int, Field(ge=0, le=10, description="how long to wait for a picture that is not ready")] = 1
 
 
+class KeyFramesQuery(QueryModel):
+    """A time window of at most four hours."""
+
+    channel: PathId
+    start_time: Moment
+    end_time: Moment
+
+
+class KeyFrameQuery(QueryModel):
+    """A segment of the playlist of key frames, which has its address."""
+
+    channel: PathId
+    quality: Annotated[Literal["main", "sub"], Field(description="the recorded stream")] = "main"
+    time: Annotated[Moment, Field(description="of a key frame")]
+    start_time: Annotated[Moment, Field(description="where the timeline of the playlist begins")]
+    part: Annotated[Literal["init", "frame"], Field(description="init: what EXT-X-MAP names")] = "frame"
+
+
 class RecordingPicture(AnswerModel):
     """A time of the grid and the picture for it.
 

@@ -78,6 +78,7 @@ def test_a_job_is_queued_and_described(client: FlaskClient, camera: CameraView) 
             "start_time": "2026-11-21T12:00:00.000Z",
             "end_time": "2026-11-21T12:30:00.000Z",
             "poster": None,
+            "gaps": [],
         }
     ]
     assert (job["subtitles"], job["copies"]) == (False, [])
@@ -159,6 +160,8 @@ def test_impossible_exports_are_refused(client: FlaskClient, camera: CameraView,
     assert_problem(client.post("/api/exports", json={"ranges": [nothing]}), 404, "nothing_recorded")
     assert_problem(client.post("/api/exports", json={"ranges": [{**wanted, "channel": 9}]}), 404, "not_found")
     assert_problem(client.post("/api/exports", json={**BODY, "format": "avi"}), 400, "invalid_request")
+    package = assert_problem(client.post("/api/exports", json={**BODY, "format": "evidence"}), 400, "invalid_request")
+    assert "/api/cases" in package["errors"][0]["message"]
 
 
 def test_a_file_is_downloaded_whole_and_in_ranges(client: FlaskClient, done: str) -> None:

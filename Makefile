@@ -182,9 +182,9 @@ test-python: install-dev ## all Python tests, those in Chromium included
 # Soaks write gigabytes, and their files are to be on a real disk.
 .PHONY: stress
 stress: export TMPDIR ?= /tmp
-stress: install-dev detector ## up to three hours: loads, power cuts, soaks of SOAK_MINUTES=30 each; T=path: one file or folder
+stress: install-dev detector ## up to four hours: loads, power cuts, soaks of SOAK_MINUTES (30; of recording 60); T=path: one file or folder
 	@tools/system-packages.sh stress
-	$(BIN)/pytest -q -m stress --timeout=3600 -s $(T)
+	$(BIN)/pytest -q -m stress --timeout=7200 -s $(T)
 
 .PHONY: bench
 bench: install-dev ## measure beside plain ffmpeg; table and plot into docs/performance

@@ -1,5 +1,5 @@
 """An exported hour of a channel of 4 Mbit/s with G.711, from a recorder with the delays of a real one, and from the
-server's own files, into which a backfill has fetched it.
+server's own files, into which a backfill has fetched it: the backfill is measured, too.
 
 Each run has another hour, without a gap. The CPU includes the ffmpeg that encodes the audio, unless the row says more.
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import psutil
 
 from bench.figures import Figure
-from bench.hours import recorded_hours
+from bench.hours import fetch_hour, hour_of, recorded_hours
 from bench.meter import app_cpu_s
 from bench.recordings import set_delays
 from bench.setting import App, app, recorder
@@ -31,6 +31,8 @@ def figures(runs: int) -> Iterator[Figure]:
     grown_mb: list[float] = []
     copied_cpu_s: list[float] = []
     own_cpu_s: list[float] = []
+    fetched_s: list[float] = []
+    fetched_cpu_s: list[float] = []
     with (
         recorder("--channels", "1", "--dead", "none", "--replay-clip") as device,
         app(ARCHIVE_MIN_FREE_BYTES="1") as running,
@@ -47,7 +49,10 @@ def figures(runs: int) -> Iterator[Figure]:
             cpu_before_s = app_cpu_s(running.pid)
             _export(running, camera_id, start, "original")
             copied_cpu_s.append(app_cpu_s(running.pid) - cpu_before_s)
-            _fetch(running, camera_id, start)
+            begun_s, cpu_before_s = time.monotonic(), app_cpu_s(running.pid)
+            fetch_hour(running, camera_id, start)
+            fetched_s.append(time.monotonic() - begun_s)
+            fetched_cpu_s.append(app_cpu_s(running.pid) - cpu_before_s)
             own_before_s = _without_ffmpeg_s(running)
             _export(running, camera_id, start)
             own_cpu_s.append(_without_ffmpeg_s(running) - own_before_s)
@@ -56,12 +61,14 @@ def figures(runs: int) -> Iterator[Figure]:
     yield Figure(f"{what}: CPU of app and ffmpeg, with its audio as AAC", "s", cpu_s, goal=60)
     yield Figure(f"{what}: CPU of app and ffmpeg, with its audio as recorded", "s", copied_cpu_s, goal=20)
     yield Figure(f"{what}: memory of the app, more than before", "MB", grown_mb, goal=60)
+    yield Figure("backfill of an hour of 4 Mbit/s", "s", fetched_s, goal=180)
+    yield Figure("backfill of an hour of 4 Mbit/s: CPU of the app", "s", fetched_cpu_s, goal=21.6)
     yield Figure(f"{what} from the server's files: CPU of the app without ffmpeg", "s", own_cpu_s, goal=6)
 
 
 def _export(running: App, camera_id: int, start: datetime, form: str = "mp4") -> int:
     """Export an hour and delete it. Return the most memory of the app meanwhile, in bytes."""
-    body = {"ranges": [_hour(camera_id, start)], "format": form}
+    body = {"ranges": [hour_of(camera_id, start)], "format": form}
     path = f"/api/exports/{running.call('POST', '/api/exports', body)['id']}"
     begun_s, most = time.monotonic(), 0
     job: dict[str, Any] = {}
@@ -75,22 +82,6 @@ def _export(running: App, camera_id: int, start: datetime, form: str = "mp4") ->
         raise RuntimeError(f"the export failed, or lacks something: {job['error']}")
     running.call("DELETE", path)
     return most
-
-
-def _fetch(running: App, camera_id: int, start: datetime) -> None:
-    """Fetch an hour into the server's recordings."""
-    path = f"/api/backfills/{running.call('POST', '/api/backfills', _hour(camera_id, start))['id']}"
-    begun_s, state = time.monotonic(), ""
-    while state != "done":
-        if time.monotonic() - begun_s > _LONGEST_S or state == "failed":
-            raise RuntimeError(f"the backfill does not end: {state}")
-        time.sleep(_POLL_S)
-        state = running.call("GET", path)["state"]
-
-
-def _hour(camera_id: int, start: datetime) -> dict[str, Any]:
-    times = {"start_time": start.isoformat(), "end_time": (start + timedelta(hours=1)).isoformat()}
-    return {"camera_id": camera_id, "channel": 1, **times}
 
 
 def _without_ffmpeg_s(running: App) -> float:

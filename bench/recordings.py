@@ -1,4 +1,5 @@
-"""Time from a click in the timeline to its picture for each make, and the time to index a month of recordings.
+"""Time from a click in the timeline to its picture for each make and for the server's recordings, and the time to
+index a month of recordings.
 
 The pretend recorder takes 2.5 s to open a replay session and 60 ms to seek in an open one, as real recorders do.
 """
@@ -15,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from playwright.sync_api import BrowserContext, Page
 
 from bench.figures import Figure
+from bench.hours import fetch_hour, recorded_hours
 from bench.pictures import browser
 from bench.setting import App, Recorder, app, recorder
 
@@ -75,10 +77,21 @@ def figures(runs: int) -> Iterator[Figure]:
                 took_s, events = month_s(running, camera_id)
                 yield Figure(f"a month of 16 channels ({events} events) indexed", "s", [took_s])
                 yield Figure("coverage of an indexed day, over HTTP", "ms", day_ms(running, camera_id, 20))
+                yield from own_figures(context, device, running, camera_id, runs)
             found = seek_times(context, running, camera_id, runs, 10)
             what = f"recording, click to picture, {make}"
             yield Figure(f"{what}: the first", "ms", found.first_ms)
             yield Figure(f"{what}: in an open session", "ms", found.open_ms, label=what, axis="first")
+
+
+def own_figures(context: BrowserContext, device: Recorder, running: App, camera_id: int, runs: int) -> Iterator[Figure]:
+    """Measure clicks in an hour that the server has in its own files. A backfill has fetched it."""
+    (start,) = recorded_hours(device, 1, 1)
+    fetch_hour(running, camera_id, start)
+    found = seek_times(context, running, camera_id, runs, 10, hour=start)
+    what = "recording of the server, click to picture"
+    yield Figure(f"{what}: the first", "ms", found.first_ms, goal=250)
+    yield Figure(f"{what}: in an open session", "ms", found.open_ms, goal=250)
 
 
 def set_delays(device: Recorder) -> None:
@@ -86,8 +99,10 @@ def set_delays(device: Recorder) -> None:
         device.set_fault(name, value)
 
 
-def seek_times(context: BrowserContext, running: App, camera_id: int, runs: int, seeks: int) -> Seeks:
-    """Open `runs` pages; click once in each and then at `seeks` other times of the last day."""
+def seek_times(
+    context: BrowserContext, running: App, camera_id: int, runs: int, seeks: int, *, hour: datetime | None = None
+) -> Seeks:
+    """Open `runs` pages; click once in each and then at `seeks` other times of the last day, or of one hour."""
     found = Seeks([], [])
     rng = random.Random(1)
     for _ in range(runs):
@@ -98,7 +113,7 @@ def seek_times(context: BrowserContext, running: App, camera_id: int, runs: int,
                 page,
                 "!!document.querySelector('recording-timeline').rows[0]?.spans.some((it) => it.state === 'recorded')",
             )
-            moments = _moments(page, rng, seeks + 1)
+            moments = _moments(page, rng, seeks + 1) if hour is None else _of_hour(hour, rng, seeks + 1)
             times = [_click_ms(page, at_ms) for at_ms in moments]
             found.first_ms.append(times[0])
             found.open_ms.extend(times[1:])
@@ -136,6 +151,11 @@ def _moments(page: Page, rng: random.Random, count: int) -> list[float]:
         if not found or abs(found[-1] - at_ms) > 900_000:
             found.append(at_ms)
     return found
+
+
+def _of_hour(start: datetime, rng: random.Random, count: int) -> list[float]:
+    """Return times of an hour, in a random order, that lie four minutes apart."""
+    return [1000 * start.timestamp() + 240_000 * (place + 1) for place in rng.sample(range(14), count)]
 
 
 def _until(page: Page, expression: str) -> None:

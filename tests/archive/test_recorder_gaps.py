@@ -31,7 +31,9 @@ def harness(tmp_path: Path) -> Iterator[RecorderHarness]:
 
 
 @pytest.mark.parametrize("reason", [GapReason.DEVICE_AWAY, GapReason.NO_SIGNAL, GapReason.REFUSED, GapReason.STALLED])
-def test_an_outage_is_one_gap_from_the_last_frame_to_the_first(harness: RecorderHarness, reason: GapReason) -> None:
+def test_an_outage_is_one_gap_from_the_last_frame_to_the_first(
+    harness: RecorderHarness, reason: GapReason, caplog: pytest.LogCaptureFixture
+) -> None:
     harness.record()
     harness.pass_s(10)
     last_frame = harness.clock.now
@@ -45,12 +47,15 @@ def test_an_outage_is_one_gap_from_the_last_frame_to_the_first(harness: Recorder
     harness.pass_s(10)
     (alert,) = harness.gaps.alerts()
     assert alert.detail
+    assert caplog.messages.count(f"camera 1, channel 1 is not being recorded: {reason}") == 1
+    assert "has ended" not in caplog.text
     harness.cameras.away = None
     harness.open_streams(1)
     harness.pass_s(5)
     (gap,) = harness.stored_gaps()
     assert gap.end == datetime.fromtimestamp(harness.target().stretches[-1].utc_s[0], UTC)
     assert harness.gaps.alerts()[0].end == gap.end
+    assert caplog.messages.count("camera 1, channel 1: the gap in the recording has ended") == 1
     assert harness.state().state is RecordingStateName.RECORDING
 
 

@@ -352,7 +352,7 @@ def check_after_kill(data: Path, folder: Path, not_before_s: float) -> None:
             assert (folder / file.key.path).stat().st_size >= file.size_bytes
             assert frames_in(folder / file.key.path, file.size_bytes)
     volumes = Volumes(settings)
-    with promised(2.0):
+    with promised(1.0):  # 16 open files
         writer = ArchiveWriter(settings, SystemClock(), volumes, index)
         writer.start()
         until(lambda: not index.open_files(1))

@@ -1,4 +1,4 @@
-"""A program that records four streams until it is killed.
+"""A program that records 16 streams until it is killed.
 
     python -m tests.archive.writing_child DATA_DIR ARCHIVE_DIR [ARCHIVE_FLUSH_S]
 
@@ -20,7 +20,7 @@ from core.settings import Settings
 from media.codecs.access_unit import VIDEO, AccessUnit
 from tests.media.archive.archived import description
 
-STREAMS = [StreamKey(1, channel, RecordedQuality.MAIN) for channel in (1, 2, 3, 4)]
+STREAMS = [StreamKey(1, channel, RecordedQuality.MAIN) for channel in range(1, 17)]
 FPS = 20
 GOP = 10
 

@@ -28,7 +28,7 @@ from core.secrets import Secret
 from media.rtsp.replay.interface import ReplayRank
 from tests.backfill.filling import Filling, filling, gap_of, recorded
 from tests.media.rtsp.replay.listening import Listener
-from tests.patience import promised, until
+from tests.patience import LIMIT_S, promised, until
 from tests.simulator.process import PASSWORD, ROOT, Simulator
 
 pytestmark = pytest.mark.slow
@@ -186,9 +186,18 @@ def test_a_viewer_gets_the_recorders_place_and_the_job_goes_on(tmp_path: Path, r
 def test_a_killed_backfill_repeats_no_finished_piece(tmp_path: Path, recorder: Simulator) -> None:
     start, end = recorded(recorder, 12)
     argv = [sys.executable, "-m", "tests.backfill.filling", str(tmp_path), str(recorder.onvif_port)]
-    process = subprocess.Popen([*argv, start.isoformat(), end.isoformat()], cwd=ROOT)
+    log = tmp_path / "killed.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*argv, start.isoformat(), end.isoformat()], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+        )
     try:
-        until(lambda: _done_s(tmp_path) >= 600, what="a finished piece")
+        # A piece of ten minutes takes half a minute on a quiet machine.
+        until(lambda: process.poll() is not None or _done_s(tmp_path) >= 600, 3 * LIMIT_S, "a finished piece")
+        assert process.poll() is None, f"the process ended with {process.returncode}"
+    except AssertionError as error:
+        error.add_note(f"output of the process:\n{log.read_text()[-4000:]}")
+        raise
     finally:
         process.kill()
         process.wait()

@@ -29,10 +29,16 @@ class SessionBudget:
         limit, retry_s = self._lowered.get(device_key, (self._limit, 0.0))
         return min(self._limit, limit + (self._clock.monotonic_s() >= retry_s))
 
-    def try_take(self, device_key: str) -> bool:
-        """Take a slot. False if all are taken."""
+    def is_last_taken(self, device_key: str) -> bool:
+        """True if all slots of a device with several are taken."""
+        return self._taken.get(device_key, 0) >= self.limit(device_key) > 1
+
+    def try_take(self, device_key: str, *, leaves_one: bool = False) -> bool:
+        """Take a slot. False if all are taken. `leaves_one`: not the last one of a device with several."""
         taken = self._taken.get(device_key, 0)
         if taken >= self._limit:
+            return False
+        if leaves_one and taken > 0 and taken >= self.limit(device_key) - 1:
             return False
         if taken >= self.limit(device_key):
             now_s = self._clock.monotonic_s()
@@ -69,9 +75,14 @@ class SessionSlot:
         """The number of sessions that the device is asked for at most."""
         return self._budget.limit(self._device_key)
 
-    def try_take(self) -> bool:
-        """Take the slot. False if all slots of the device are taken."""
-        self.is_taken = self.is_taken or self._budget.try_take(self._device_key)
+    @property
+    def is_last(self) -> bool:
+        """True if the device has several slots, and all are taken."""
+        return self._budget.is_last_taken(self._device_key)
+
+    def try_take(self, *, leaves_one: bool = False) -> bool:
+        """Take the slot. False if all slots of the device are taken. `leaves_one`: see SessionBudget.try_take()."""
+        self.is_taken = self.is_taken or self._budget.try_take(self._device_key, leaves_one=leaves_one)
         return self.is_taken
 
     def give_back(self) -> None:

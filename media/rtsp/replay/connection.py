@@ -233,13 +233,22 @@ class GatewayReplayConnection(ReplayConnection, RankedConnection):
         return ReplayState.SEEKING if is_seek else ReplayState.PLAYING
 
     async def _take_slot(self) -> None:
-        """Take one of the sessions that the app may open with the recorder. Raise CameraBusy if none is free."""
+        """Take one of the sessions that the app may open with the recorder. Raise CameraBusy if none is free.
+
+        A backfill runs only while another one is free, so that viewers need not wait until it has given way.
+        """
+        if self.rank is ReplayRank.BACKFILL:
+            if not self._slot.try_take(leaves_one=True):
+                raise CameraBusy("The last free replay session of the recorder stays free for viewers.")
+            return
         while not self._slot.try_take():
             if not await self._context.precedence.make_room(self._source.device_key, self.rank):
                 limit, users = self._slot.limit, self._context.precedence.purposes(self._source.device_key)
                 raise CameraBusy(
                     f"All {limit} replay sessions that the app may open with this recorder are in use: for {users}."
                 )
+        if self._slot.is_last:
+            self._context.precedence.end_backfill(self._source.device_key)
 
     async def _play(self, playback: ReplayPlayback) -> bool:
         """PLAY; if the recorder has no session left, once more with the session of a connection that gives way."""

@@ -24,7 +24,7 @@ class ReplayRank(IntEnum):
     EXPORT = 30
     STORYBOARD = 40  # pictures of recordings
     SEARCH = 60  # searches in a part of the picture
-    BACKFILL = 90  # gaps of the archive; gives way to all others
+    BACKFILL = 90  # gaps of the archive; gives way to all others, and leaves one session free
 
     @property
     def purpose(self) -> str:

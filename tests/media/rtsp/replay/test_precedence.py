@@ -1,4 +1,4 @@
-"""A storyboard gives its place at the recorder to a recording that is watched, and never the other way round."""
+"""Storyboards and backfills give their place at the recorder to a recording that is watched, never the other way."""
 
 from __future__ import annotations
 
@@ -96,3 +96,26 @@ def test_a_recorder_with_fewer_places_than_the_setting_refuses_no_viewer(
             connection.close(5.0)
     finally:
         foreign.stop()
+
+
+def test_a_backfill_runs_only_while_another_place_is_free(recorder: Simulator, gateway: RtspGateway) -> None:
+    """The next viewer need not wait until the backfill has given way."""
+    start_s = spans(recorder, 1)[0][0] + 10
+    backfill, fetched = gateway.open_replay(source_of(recorder, 3), ReplayRank.BACKFILL), Listener()
+    backfill.play(start_s, fetched)
+    fetched.until_pictures(1)
+    viewer, shown = gateway.open_replay(source_of(recorder)), Listener()
+    viewer.play(start_s, shown)
+    shown.until_pictures(1)
+    until(lambda: fetched.errors, what="the backfill gives way to the first viewer")
+    assert isinstance(fetched.errors[0], CameraBusy)
+    again, refused = gateway.open_replay(source_of(recorder, 3), ReplayRank.BACKFILL), Listener()
+    again.play(start_s, refused)
+    until(lambda: refused.errors, what="no backfill takes the last place")
+    assert not shown.errors
+    viewer.close(5.0)
+    later = Listener()
+    again.play(start_s, later)
+    later.until_pictures(1)
+    for connection in (backfill, again):
+        connection.close(5.0)

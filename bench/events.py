@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 from sqlalchemy import insert
 
 from bench.figures import Figure
@@ -28,7 +29,7 @@ from tables import EventLookRow, EventRow
 
 ROWS = 1_000_000
 _BUSY_ROWS = 192_000  # of fifteen channels in one day
-_BURST = 10_000
+_BURST, _BURST_MB, _BURST_PAGE_MS = 10_000, 20.0, 200.0
 _CHUNK = 10_000
 _NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 _DAY = timedelta(days=1)
@@ -60,7 +61,7 @@ def figures(runs: int) -> Iterator[Figure]:
             for more, narrowed in {"all events": month, **_narrowed(month)}.items():
                 what = f"the numbers of a month's days, of {ROWS + _BUSY_ROWS:,} events: {more}"
                 yield _figure(what, runs, partial(log.days, narrowed), _DAYS_MS)
-            yield _figure(f"{_BURST:,} events at once, until they are stored", 1, lambda: _burst(log))
+            yield from _of_burst(log)
         finally:
             database.close()
 
@@ -96,10 +97,26 @@ def _figure(what: str, runs: int, work: Callable[[], object], goal: float | None
     return Figure(what, "ms", taken_ms[1:] or taken_ms, goal=goal)  # the first one reads from the disk
 
 
-def _burst(log: EventLog) -> None:
+def _of_burst(log: EventLog) -> Iterator[Figure]:
+    """Pages are asked for while the events wait for the database, and after they are stored."""
+    process, pages_ms = psutil.Process(), []
+    memory = process.memory_info().rss
+    began_s = time.thread_time()
     for number in range(_BURST):
         log.add(LoggedEvent(1, 1, EventKind.MOTION, EventSource.DEVICE, _NOON + timedelta(seconds=number)))
-    log.flush()
+    took_ms = 1000 * (time.thread_time() - began_s)
+    for moment in ("waiting", "stored"):
+        if moment == "stored":
+            began_s = time.thread_time()
+            log.flush()
+            took_ms += 1000 * (time.thread_time() - began_s)
+        began_s = time.thread_time()
+        log.page(EventQuery(), limit=50)
+        pages_ms.append(1000 * (time.thread_time() - began_s))
+    more = max(0, process.memory_info().rss - memory)
+    yield Figure(f"{_BURST:,} events at once, until they are stored", "ms", [took_ms])
+    yield Figure(f"{_BURST:,} events at once: more memory", "MB", [more / 1e6], goal=_BURST_MB)
+    yield Figure(f"{_BURST:,} events at once: the newest page meanwhile", "ms", [max(pages_ms)], goal=_BURST_PAGE_MS)
 
 
 def _fill(database: Database) -> None:

@@ -20,6 +20,7 @@ _BOX = [0.1, 0.3, 0.4, 0.5]
 _POLL_S = 0.1
 _LONGEST_S = 600.0
 _SEEKS = 8
+_MOST_SLOWER_MS = 50.0
 _CELL = 8 / 320  # of the recorder's burnt-in bits of the time, in the picture's width
 _FLIPPED_BIT = 15  # of the time in tenths of a second: it flips each 55 minutes
 
@@ -97,6 +98,8 @@ def _of_hours(device: Recorder, running: App, runs: int) -> Iterator[Figure]:
     alone_ms, beside_ms = _seeks(running, searches, camera_id, hours[-1])
     yield Figure("seek of a viewer without a search", "ms", alone_ms)
     yield Figure("seek of a viewer while a search runs", "ms", beside_ms)
+    slower_ms = [beside - alone for alone, beside in zip(alone_ms, beside_ms, strict=True)]
+    yield Figure("viewer's seek during a search: difference", "ms", slower_ms, goal=_MOST_SLOWER_MS)
 
 
 def _first_result_s(running: App, search_id: int, begun_s: float) -> float:

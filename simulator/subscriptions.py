@@ -21,7 +21,7 @@ from simulator.live import LiveStreams
 MAX_LIFE_S, DEFAULT_LIFE_S = 3600.0, 60.0
 BRIEF_LIFE_S = 3.0
 MOST_WAITING = 20_000
-_MOTION_EVERY_S, _MOTION_FOR_S, _MOTION_APART_S = 30.0, 6.0, 7.0
+MOTION_EVERY_S, MOTION_FOR_S, MOTION_APART_S = 30.0, 6.0, 7.0
 _INITIALIZED, _CHANGED, _DELETED = OPERATIONS = ("Initialized", "Changed", "Deleted")
 
 Items = tuple[tuple[str, str], ...]
@@ -210,8 +210,8 @@ class Subscriptions:
         for channel in self._layout:
             token = channel.video_source_token
             dead = self._streams.of(channel, "main").dead_kind()
-            moment = (now + channel.number * _MOTION_APART_S) % _MOTION_EVERY_S
-            has_motion = self._motion.get(channel.number, moment < _MOTION_FOR_S)
+            moment = (now + channel.number * MOTION_APART_S) % MOTION_EVERY_S
+            has_motion = self._motion.get(channel.number, moment < MOTION_FOR_S)
             found[MOTION, token] = dead is None and has_motion
             found[SIGNAL_LOSS, token] = dead is not None or self._faults.is_on("rtcp_only", channel.number)
         return found

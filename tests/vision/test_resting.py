@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from motion.judge import Closed
+from core.events import ClosedWhy
 from tests.vision.encoded import EncodedUnit, encoded
 from tests.vision.scenes import Movement, Visit, pictures
 from tests.vision.watching import movements
@@ -32,9 +32,9 @@ def _found(
     """Return the beginning, the end and the rest of each movement."""
     found = []
     opened = Open("1:1", "h264", 0.001, every_picture=every_picture)
-    for start_ms, closed in movements(_units(name, length_s, objects), opened):
-        assert isinstance(closed, Closed)
-        found.append((start_ms / 1000, closed.end_ms / 1000, closed.rest))
+    for one in movements(_units(name, length_s, objects), opened):
+        assert one.closed.why is ClosedWhy.TOLD
+        found.append((one.start_ms / 1000, one.closed.end_ms / 1000, one.closed.rest))
     return found
 
 

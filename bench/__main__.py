@@ -19,6 +19,7 @@ from bench import (
     archive,
     beside,
     clicks,
+    engines,
     events,
     exports,
     gstreamer,
@@ -28,6 +29,7 @@ from bench import (
     machine,
     mains,
     motion,
+    mse,
     nodes,
     peers,
     peers_beside,
@@ -47,6 +49,7 @@ from web.front_end import FrontEnd
 PARTS = (
     *("live", "gstreamer", "clicks", "heads", "wall", "sockets", "pictures", "load", "list", "recordings"),
     *("storyboard", "exports", "archive", "mains", "events", "motion", "searches", "nodes"),
+    *("mse", "engines"),
 )
 _ON_THEIR_OWN = (
     "list",
@@ -59,6 +62,8 @@ _ON_THEIR_OWN = (
     "motion",
     "searches",
     "nodes",
+    "mse",
+    "engines",
 )
 _PEERS = "peers"
 
@@ -230,18 +235,36 @@ def _measuring(parts: tuple[str, ...], runs: int, window_s: float) -> Iterator[t
         "motion": lambda: motion.figures(runs),
         "searches": lambda: searches.figures(runs),
         "nodes": lambda: nodes.figures(runs),
+        "mse": lambda: _mse(runs, window_s),
+        "engines": lambda: _engines(runs),
     }
     for part, measure in alone.items():
         if part in parts:
             yield part, measure()
 
 
-def _app(checkout: Path) -> AbstractContextManager[App]:
+def _mse(runs: int, window_s: float) -> Iterator[Figure]:
+    with ExitStack() as stack:
+        device = _device(stack)
+        running = stack.enter_context(_app(ROOT, BROWSER_DECODER="mse"))
+        yield from mse.figures(device, running, running.add_recorder(device), runs, window_s)
+
+
+def _engines(runs: int) -> Iterator[Figure]:
+    with ExitStack() as stack:
+        device = _device(stack)
+        running = stack.enter_context(_app(ROOT))
+        plain = stack.enter_context(_app(ROOT, BROWSER_DECODER="mse"))
+        cameras = (running.add_recorder(device), plain.add_recorder(device))
+        yield from engines.figures(device, running, plain, runs, cameras=cameras)
+
+
+def _app(checkout: Path, **settings: str) -> AbstractContextManager[App]:
     """Return the app of a checkout, without the import of a new recorder's events.
 
     The import takes the first minutes of an app, so its cost would be in some runs and not in others.
     """
-    return app(checkout, MAX_SESSIONS="64", IMPORT_EVENTS="no")
+    return app(checkout, MAX_SESSIONS="64", IMPORT_EVENTS="no", **settings)
 
 
 def _device(stack: ExitStack) -> Recorder:

@@ -20,6 +20,7 @@ from bench.pictures import browser
 from bench.setting import ROOT, App, Recorder
 
 _CROWD = 100
+_MOST_GROWN_MB = 10  # 100 kB for each viewer
 
 
 @contextlib.contextmanager
@@ -47,7 +48,9 @@ def _mains(app: App, camera_id: int, runs: int, window_s: float) -> Iterator[Fig
     each = [cost.cpu_percent / len(tokens) for cost in costs]
     memory = [(cost.pss_mb - idle.pss_mb) / len(tokens) for cost in costs]
     what = f"{len(tokens)} main streams over sockets, no ffmpeg"
-    yield Figure(f"{what}: CPU of one core, each", "%", each, goal=1, label="a main stream over a socket", axis="cpu")
+    yield Figure(
+        f"{what}: CPU of one core, each", "%", each, goal=0.75, label="a main stream over a socket", axis="cpu"
+    )
     yield Figure("the same: memory, each", "MB", memory, goal=12)
 
 
@@ -66,10 +69,14 @@ def mains_cost(app: App, camera_id: int, tokens: list[str], window_s: float) -> 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """A hundred viewers: their delays (`late`, see `bench.viewers`), the cost, and the effect on other clients."""
+    """A hundred viewers: their delays (`late`, see `bench.viewers`), the cost, and the effect on other clients.
+
+    `grown_mb`: the app's memory above that with one viewer of the same stream.
+    """
 
     late: dict[str, float]
     cost: Cost
+    grown_mb: float
     page_ms: list[float]
     behind: live.Behind
 
@@ -77,9 +84,13 @@ class Crowd:
 def crowd(device: Recorder, app: App, context: BrowserContext, camera_id: int, window_s: float) -> Crowd:
     """Measure a hundred viewers without a browser, and the latency in one browser among them."""
     channel, token, _ = app.profiles(camera_id, "sub")[0]
+    with viewers(app, camera_id, [token], 1, window_s + 60):
+        time.sleep(8)
+        alone_mb = _memory_mb(app)
     with viewers(app, camera_id, [token], _CROWD, window_s + 60) as process:
         time.sleep(8)
         cost = measure(lambda: family(psutil.Process(app.pid)), window_s)
+        grown_mb = _memory_mb(app) - alone_mb
         page_ms = []
         for _ in range(20):
             page_ms.append(app.page_ms("/cameras"))
@@ -87,7 +98,13 @@ def crowd(device: Recorder, app: App, context: BrowserContext, camera_id: int, w
         address = f"{app.url}/viewer/{camera_id}?channel={channel}&quality=sub"
         behind = live.app_behind(context, address, lambda: device.timing(channel, "sub"), 60)
         output, _ = process.communicate(timeout=window_s + 120)
-    return Crowd(json.loads(output), cost, page_ms, behind)
+    return Crowd(json.loads(output), cost, grown_mb, page_ms, behind)
+
+
+def _memory_mb(app: App) -> float:
+    """Return the memory of the app without ffmpeg, which decodes single pictures now and then."""
+    own = [process for process in family(psutil.Process(app.pid)) if "ffmpeg" not in process.name()]
+    return measure(lambda: own, 0.1).pss_mb
 
 
 def _crowds(device: Recorder, app: App, camera_id: int, runs: int, window_s: float) -> Iterator[Figure]:
@@ -98,6 +115,8 @@ def _crowds(device: Recorder, app: App, camera_id: int, runs: int, window_s: flo
     cpu = [found.cost.cpu_percent for found in crowds]
     what = f"{_CROWD} viewers of one sub stream"
     yield Figure(f"{what}: CPU of one core", "%", cpu, goal=100, label=what, axis="cpu")
+    grown = [found.grown_mb for found in crowds]
+    yield Figure("the same: memory above that with one viewer", "MB", grown, goal=_MOST_GROWN_MB)
     # Upper bound from the sending of a frame: the browser's latency plus the delay of the slowest viewer.
     worst = [found.behind.p95_ms + found.late["worst_viewer_p95_ms"] for found in crowds]
     yield Figure(

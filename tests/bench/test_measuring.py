@@ -23,6 +23,7 @@ def test_all_parts_are_measured_and_written_unless_some_are_named() -> None:
     some = options_of(["--only", "wall", "live", "--runs", "1", "--window", "8"])
     assert (some.parts, some.writes, some.runs, some.window) == (("live", "wall"), False, 1, 8.0)
     assert options_of(["--only", "live", "--write"]).writes
+    assert options_of(["--only", "engines", "mse"]).parts == ("mse", "engines")
 
 
 @pytest.mark.parametrize(

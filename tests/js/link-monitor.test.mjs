@@ -259,8 +259,10 @@ test('frames that a busy server sends late do not make the link late', () => {
   assert.deepEqual([stateOf(600).isLate, stateOf(600).isServerBusy], [false, true]);
 });
 
-test('nothing better is tried while the server is busy', () => {
+test('a busy server with a backlog is no calm, but one without is', () => {
   const link = new LinkMonitor(0);
-  link.takePace({ ...QUIET, serverLagMs: 400 }, 20_000);
-  assert.equal(link.stateAt(20_000).calmMs, 0);
+  link.takePace({ ...QUIET, serverLagMs: 500 }, 2000);
+  assert.equal(link.stateAt(2000).calmMs, 2000);
+  link.takePace({ ...QUIET, backlogBytes: 9000, backlogMs: 900, serverLagMs: 500 }, 3000);
+  assert.deepEqual([link.stateAt(3000).isLate, link.stateAt(3000).calmMs], [false, 0]);
 });

@@ -28,7 +28,7 @@ const CALM_ARRIVAL_MS = 600;
 const FRESH_MS = 2500;
 const PACE_EVERY_MS = 1000;
 /** A server that is later than this is busy: what it sends waits for it, and not only for the link. */
-const BUSY_LAG_MS = 250;
+const BUSY_LAG_MS = 400;
 /** A key frame leaves a busy server in so many parts, and each waits anew. */
 const LAGS_OF_A_MESSAGE = 3;
 /** The reports of a busy server are late themselves. */
@@ -136,15 +136,13 @@ export class LinkMonitor {
     this.#noteLag(serverLagMs, nowMs);
     this.#backlogMs = this.#ofLink(backlogMs, LATE_BACKLOG_MS, nowMs);
     this.#hasBacklog = backlogBytes > 0;
-    if (this.#lagAt(nowMs) > 0) {
-      // The rate is that of the server.
-      this.#pendingMs = this.#pendingBytes = 0;
-      this.#calmSinceMs = nowMs;
+    if (backlogMs > CALM_BACKLOG_MS) this.#calmSinceMs = nowMs;
+    if (serverLagMs >= BUSY_LAG_MS) {
+      this.#pendingMs = this.#pendingBytes = 0; // the rate is that of the server
       return;
     }
     this.#pendingMs += busyMs;
     this.#pendingBytes += busyBytes;
-    if (backlogMs > CALM_BACKLOG_MS) this.#calmSinceMs = nowMs;
     const lateForMs = this.#lateSinceMs === null ? 0 : this.#arrivedMs - this.#lateFromMs;
     const isMeasured = this.#pendingMs >= LEAST_BUSY_MS;
     if (isMeasured) this.#note((this.#pendingBytes * 8) / this.#pendingMs, this.#pendingMs, nowMs);
@@ -173,11 +171,12 @@ export class LinkMonitor {
     // Only messages that begin with a key frame have a time. Between them, the timeline counts.
     const atMs = takenMs ?? key.takenMs + (startS - key.startS) * 1000;
     const latenessMs = serverMs - atMs;
-    const linkMs = this.#ofLink(Math.min(latenessMs, this.#linkDelayMs(nowMs)), LATE_ARRIVAL_MS, nowMs);
+    const delayMs = Math.min(latenessMs, this.#linkDelayMs(nowMs));
+    const linkMs = this.#ofLink(delayMs, LATE_ARRIVAL_MS, nowMs);
     this.#arrivedMs = nowMs;
     if (isKey && takenMs !== null) this.#noteBurst(watch, latenessMs, bytes, nowMs);
     else this.#usualMs.set(watch, Math.min(latenessMs, this.#usualMs.get(watch) ?? Infinity));
-    if (linkMs > CALM_ARRIVAL_MS) this.#calmSinceMs = nowMs;
+    if (delayMs > CALM_ARRIVAL_MS) this.#calmSinceMs = nowMs;
     if (linkMs <= LATE_ARRIVAL_MS) this.#lateSinceMs = null;
     else if (this.#lateSinceMs === null) {
       this.#lateSinceMs = nowMs;

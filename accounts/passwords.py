@@ -11,7 +11,6 @@ import unicodedata
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
-from zxcvbn import zxcvbn
 
 from core.errors import InvalidRequest, Unavailable
 from core.secrets import Secret
@@ -37,6 +36,8 @@ def check_password(password: Secret, *, field: str = "password", known: tuple[st
         raise InvalidRequest.of_field(field, f"at most {MAX_LENGTH} characters")
     if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in text):
         raise InvalidRequest.of_field(field, "no control characters")
+    from zxcvbn import zxcvbn  # noqa: PLC0415 - 12 MB of word lists, for new passwords only
+
     rating = zxcvbn(text[:_RATED_LENGTH], user_inputs=[word for word in (*known, "onvif", "viewer", "camera") if word])
     if rating["score"] < _MIN_SCORE or len(set(text)) < _MIN_DIFFERENT_LETTERS:
         raise InvalidRequest.of_field(field, "too easy to guess: choose a few words that do not belong together")

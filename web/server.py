@@ -24,7 +24,7 @@ from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from core.errors import AppError, StartRefused
 from core.settings import Settings, SettingsError
-from web.allocator import freeze_start_objects, use_one_arena, without_collections
+from web.allocator import freeze_start_objects, keep_returning_memory, use_one_arena, without_collections
 from web.guard import SECURITY_HEADERS
 from web.live.handover import handover
 from web.problem_document import PROBLEM_TYPE, problem_document
@@ -36,6 +36,7 @@ EXIT_CANNOT_START = 2
 _CLOSE_WITHIN_S = 3.5
 _KILLED_AFTER_S = 4
 _PR_SET_PDEATHSIG = 1
+_TURN_S = 0.0005  # Python's own 5 ms: a request waited so long, several times, for the thread of the streams
 _TAKEN_OVER = object()
 _WORKER_FAILED = 4  # gunicorn's exit code for "do not start another worker"
 
@@ -183,6 +184,7 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
         self.cfg.set("graceful_timeout", 0)
         slow_clients.start()
         freeze_start_objects()
+        keep_returning_memory()
         if worker.age == 1:
             scheme = "https" if self._settings.tls_cert is not None else "http"
             _say(f"Open {scheme}://{_shown_host(self._settings.host)}:{self._settings.port}  (Ctrl-C ends the app)")
@@ -206,6 +208,7 @@ class Server(BaseApplication):  # type: ignore[misc] # gunicorn has no types
 
 def _prepare_worker(_server: Any, worker: Any) -> None:
     use_one_arena()
+    sys.setswitchinterval(_TURN_S)
     _die_with_parent(worker)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -20,6 +22,8 @@ from core.secrets import Secret
 from core.settings import Settings
 from database import Database
 from tests.hand_clock import HandClock
+from tests.patience import LIMIT_S
+from tests.project_files import ROOT
 
 GOOD = Secret("correct-horse-battery")
 OTHER = Secret("another-horse-stapled")
@@ -82,6 +86,13 @@ def test_a_common_password_is_refused(accounts: AccountManager, password: str) -
 )
 def test_a_good_password_is_accepted(password: str) -> None:
     check_password(Secret(password))
+
+
+def test_word_lists_are_read_for_new_passwords_only() -> None:
+    program = "import sys, accounts.passwords; print('zxcvbn' in sys.modules)"
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=True)
+    assert run.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 65, "nul\x00", "\u202eanna", "two\nlines"])

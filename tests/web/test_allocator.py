@@ -1,4 +1,4 @@
-"""Threads share one arena of the C library's allocator, and the first objects are left out of garbage collections."""
+"""Threads share one arena of the C library's allocator, which returns its holes; collections skip the first objects."""
 
 from __future__ import annotations
 
@@ -41,6 +41,33 @@ out = ctypes.c_void_p(libc.fdopen(1, b"w"))
 libc.malloc_info(0, out)
 libc.fflush(out)
 """
+# Every second object of 100 MB is freed, so that the heap keeps its holes; then the memory before and after.
+_HOLES = """
+import sys, time
+from web.allocator import keep_returning_memory, use_one_arena
+
+def resident_mb():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
+
+use_one_arena()
+kept = [bytearray(50_000) for _ in range(2000)]
+del kept[::2]
+before_mb = now_mb = resident_mb()
+ended = keep_returning_memory(0.01)
+deadline_s = time.monotonic() + float(sys.argv[1])
+while now_mb > before_mb - 30 and time.monotonic() < deadline_s:
+    time.sleep(0.01)
+    now_mb = resident_mb()
+ended.set()
+print(before_mb, now_mb)
+"""
+
+
+def test_free_memory_returns_to_the_system() -> None:
+    command = [sys.executable, "-c", _HOLES, str(LIMIT_S / 2)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=True)
+    before_mb, now_mb = map(float, run.stdout.split())
+    assert now_mb < before_mb - 30
 
 
 def test_the_objects_of_the_start_are_left_out_of_collections() -> None:
@@ -51,6 +78,14 @@ def test_the_objects_of_the_start_are_left_out_of_collections() -> None:
     )
     before, frozen = map(int, run.stdout.split())
     assert frozen > 0.9 * before > 0
+
+
+def test_the_worker_gives_requests_short_turns() -> None:
+    program = "import os, sys, types; from web.server import _prepare_worker;"
+    program += "_prepare_worker(None, types.SimpleNamespace(ppid=os.getppid())); print(sys.getswitchinterval())"
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=True)
+    assert float(run.stdout) <= 0.001
 
 
 def test_no_garbage_is_collected_while_the_app_is_built() -> None:

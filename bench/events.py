@@ -98,7 +98,7 @@ def _figure(what: str, runs: int, work: Callable[[], object], goal: float | None
 
 
 def _of_burst(log: EventLog) -> Iterator[Figure]:
-    """Pages are asked for while the events wait for the database, and after they are stored."""
+    """The bench requests pages while the events wait for the database, and after the app has stored them."""
     process, pages_ms = psutil.Process(), []
     memory = process.memory_info().rss
     began_s = time.thread_time()

@@ -6,6 +6,7 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -28,6 +29,9 @@ _READ_S = 10
 _OPENED = ", cold, opened until all move"
 _P95, _LAST = ", 95th percentile", ", the last tile"
 _SAME = "the same: behind reality,"
+_WITH_MOTION = "the same while the app looks for motion in all: further behind reality,"
+_MOST_LATER_MS = 5.0
+_BEGIN_S = 60.0
 _CPU = "the same: CPU of one core; ours: the server, no ffmpeg runs; plain: its 16 ffmpeg alone"
 _BROWSER_CPU = "the same: CPU of one core for the browser, which decodes in software"
 
@@ -71,7 +75,9 @@ def figures(
     goals: Goals = _GOALS,
     name: str = "wall of 16",
 ) -> Iterator[Figure]:
-    """Measure the wall, and the plain page if `with_plain`. `name` begins the rows' labels in the plot.
+    """Measure the wall. If `with_plain`, also measure the plain page, and the wall while the app looks for motion.
+
+    `name` begins the rows' labels in the plot.
 
     Raise RuntimeError if a tile stays dark, or if an ffmpeg runs for the app's wall.
     """
@@ -79,14 +85,18 @@ def figures(
     urls = stream_urls(device, [token for _, token, _ in profiles])
     places = ",".join(f"{camera_id}.{channel}" for channel, _, _ in profiles)
     timings = [partial(device.timing, channel, "sub") for channel, _, _ in profiles]
-    plain, ours = [], []
+    address = f"{app.url}/wall?layout={TILES}&tiles={places}"
+    channels = [channel for channel, _, _ in profiles]
+    plain, ours, watched = [], [], []
     with browser() as context:
         for _ in range(runs):
             if with_plain:
                 plain.append(_plain_wall(context, urls, timings, window_s))
                 app.stop_streams()
-            address = f"{app.url}/wall?layout={TILES}&tiles={places}"
-            ours.append(opened(context, address, timings, window_s, lambda: family(psutil.Process(app.pid))))
+                with _watched_for_motion(app, camera_id, channels):
+                    watched.append(_our_wall(context, app, address, timings, window_s))
+                    app.stop_streams()
+            ours.append(_our_wall(context, app, address, timings, window_s))
             app.stop_streams()
     if any(wall.ffmpegs for wall in ours):
         raise RuntimeError("an ffmpeg runs for the wall")
@@ -109,6 +119,31 @@ def figures(
             (_BROWSER_CPU, "%", attrgetter("browser_percent"), None, f"{name}, browser", "cpu"),
         )
     )
+    for what, of in (("the tiles' median", attrgetter("behind_ms")), ("the last of the tiles", attrgetter("worst_ms"))):
+        if later_ms := [of(with_motion) - of(without) for with_motion, without in zip(watched, ours, strict=False)]:
+            yield Figure(f"{_WITH_MOTION} {what}", "ms", later_ms, goal=_MOST_LATER_MS)
+
+
+@contextmanager
+def _watched_for_motion(app: App, camera_id: int, channels: Sequence[int]) -> Iterator[None]:
+    """Let the app look for motion in all channels. Raise RuntimeError if it does not begin."""
+    paths = [f"/api/cameras/{camera_id}/channels/{channel}/motion" for channel in channels]
+    for path in paths:
+        app.call("PUT", path, {"mode": "key_frames"})
+    try:
+        begun_s = time.monotonic()
+        while any(app.call("GET", path)["state"]["told_by"] != "server" for path in paths):
+            if time.monotonic() - begun_s > _BEGIN_S:
+                raise RuntimeError("the app does not look for motion")
+            time.sleep(0.5)
+        yield
+    finally:
+        for path in paths:
+            app.call("PUT", path, {"mode": "auto"})
+
+
+def _our_wall(context: BrowserContext, app: App, address: str, timings: Sequence[Timing], window_s: float) -> Wall:
+    return opened(context, address, timings, window_s, lambda: family(psutil.Process(app.pid)))
 
 
 def _plain_wall(context: BrowserContext, urls: list[str], timings: Sequence[Timing], window_s: float) -> Wall:

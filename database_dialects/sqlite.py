@@ -71,7 +71,7 @@ class SqliteDialect:
         return str(self._file)
 
     def give_up_when(self, is_lost: Callable[[], bool], connect_s: float) -> None:
-        """Do nothing: SQLite opens a file at once or fails."""
+        """Do nothing: SQLite does not wait when it opens a file."""
 
     def end_connections(self) -> None:
         """Do nothing: a file has no server."""

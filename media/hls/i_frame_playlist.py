@@ -12,7 +12,7 @@ from core.clock import rfc3339
 
 @dataclass(frozen=True, slots=True)
 class IFrame:
-    """A key frame that is a segment of its own. `is_discontinuous`: recorded time is missing before it."""
+    """A key frame that is a whole segment. `is_discontinuous`: recorded time is missing before it."""
 
     url: str
     init_url: str

@@ -248,7 +248,7 @@ class GatewayReplayConnection(ReplayConnection, RankedConnection):
                     f"All {limit} replay sessions that the app may open with this recorder are in use: for {users}."
                 )
         if self._slot.is_last:
-            self._context.precedence.end_backfill(self._source.device_key)
+            self._context.precedence.end_backfill(self._source.device_key, self.rank)
 
     async def _play(self, playback: ReplayPlayback) -> bool:
         """PLAY; if the recorder has no session left, once more with the session of a connection that gives way."""

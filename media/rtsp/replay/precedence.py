@@ -44,11 +44,11 @@ class Precedence:
         ranks = sorted({it.rank for it in self._connections if it.device_key == device_key and it.has_session})
         return " and ".join(rank.purpose for rank in ranks) or "something that ends now"
 
-    def end_backfill(self, device_key: str) -> None:
-        """Let the backfill of a device give way, if there is one. Do not wait for its end."""
+    def end_backfill(self, device_key: str, rank: ReplayRank) -> None:
+        """Let the backfill of a device give way to `rank`, if there is one. Do not wait for its end."""
         for it in tuple(self._connections):
             if it.device_key == device_key and it.rank is ReplayRank.BACKFILL and it.has_session:
-                it.give_way()
+                it.give_way(rank)
 
     async def make_room(self, device_key: str, rank: ReplayRank) -> bool:
         """End the least important connection of the device that comes after `rank`. False if there is none.

@@ -72,7 +72,7 @@ class ScriptedSource(RecordingSource):
             yield time_s, KeyFrame(KeyFrameData("h264", 16 / 9, film.sets, parts), float(time_s), is_confirmed=True)
 
     def set_rank(self, rank: ReplayRank) -> None:
-        """Nobody else wants a place."""
+        """The tests have one user of the recorder."""
 
     def received_bytes(self) -> int:
         return self.frame_bytes * len(self.sent)

@@ -45,7 +45,7 @@ def gaps_of(
 ) -> list[Gap]:
     """Return the gaps in order. `recorded` and `not_recorded`: as far as the list of recordings says so.
 
-    `reasons`: those that are known. Where intervals overlap, the order of the parameters decides.
+    `reasons`: those that are known. Of intervals that overlap, the earlier parameter counts.
     """
     start, end = asked
     named = [

@@ -29,7 +29,7 @@ def use_one_arena() -> None:
 
 
 def keep_returning_memory(every_s: float = _RETURN_EVERY_S) -> threading.Event:
-    """Return the free pages of the heap to the system once a minute, until the event is set. Only glibc has these settings.
+    """Return the free pages of the heap to the system once a minute, until the event is set. Only glibc can do it.
 
     After the last viewer of thirteen main streams it returns 32 of 189 MB in 4 ms. While they run, 8 to 24 MB, which
     the streams soon take again.

@@ -16,7 +16,7 @@ class DiskHangs(Exception):
 
 
 class DiskCalls:
-    """Runs each call in a thread of its own. A volume whose last call still runs gets no other. Thread-safe."""
+    """Runs each call in its own thread. A volume whose last call still runs gets no other. Thread-safe."""
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s

@@ -160,7 +160,7 @@ def _connect(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(file, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode=WAL").close()
-        # A power cut may lose the last transactions, but never leaves a row without its file's bytes: those are on the
+        # A power cut may lose the last transactions, but each row that stays has its file's bytes: those are on the
         # disk before the transaction begins.
         connection.execute("PRAGMA synchronous=NORMAL").close()
     except BaseException:

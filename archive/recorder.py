@@ -153,7 +153,7 @@ class ChannelRecorders:
             return [self._channels[place].state for place in sorted(self._channels)]
 
     def look(self) -> None:
-        """Bring all recordings into agreement with their rules. Each channel has a lock of its own: a pause of one
+        """Bring all recordings into agreement with their rules. Each channel has its own lock: a pause of one
         does not wait while the gap of another is stored."""
         self._note_cameras_that_came_back()
         for place in sorted(self._rules.rules().keys() | set(self._places())):

@@ -280,7 +280,7 @@ class StreamFiles:
         return [file.key for file in self._unsynced]
 
     def give_up(self, reason: GapReason) -> None:
-        """Forget what waits, and end the stretch."""
+        """Forget the waiting tasks, and end the stretch."""
         self._tasks.clear()
         self._lose(reason)
 

@@ -82,7 +82,7 @@ class Flow(UnitSink):
 
 
 class SourceSearch:
-    """Asks a device for the address of a stream, in a thread of its own: it may take half a minute."""
+    """Asks a device for the address of a stream, in its own thread: it may take half a minute."""
 
     def __init__(self, cameras: OnvifManager, camera_id: int, profile_token: str, wake: threading.Event) -> None:
         self.source: StreamSource | None = None

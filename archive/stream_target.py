@@ -14,7 +14,7 @@ class PreRollSink(UnitSink, Protocol):
     """Takes the units of a stream, and those that a pre-roll held."""
 
     def on_held_units(self, units: Sequence[AccessUnit], utc_s: Sequence[float]) -> None:
-        """Take units that are in memory already: many come at once."""
+        """Take units that are in memory already: many come together."""
         ...
 
 

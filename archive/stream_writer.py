@@ -25,7 +25,7 @@ _UNIT_BYTES = 300  # the objects of a unit, besides its bytes
 class QueueBudget:
     """Counts the bytes that wait for one volume: at most 64 MB, or 6 MB for each stream if there are more than ten.
 
-    Pre-rolls come at once when an event begins. They have a limit of their own, `held_bytes`, so that the live units
+    A whole pre-roll comes when an event begins. Pre-rolls have their own limit, `held_bytes`, so that the live units
     after them find room.
     """
 
@@ -108,7 +108,7 @@ class StreamWriter(StreamTarget):
         self._take_units(units, utc_s, is_held=False)
 
     def on_held_units(self, units: Sequence[AccessUnit], utc_s: Sequence[float]) -> None:
-        """Take units that a pre-roll held: many at once, with a limit of their own."""
+        """Take units that a pre-roll held: many together, with their own limit."""
         self._take_units(units, utc_s, is_held=True)
 
     def _take_units(self, units: Sequence[AccessUnit], utc_s: Sequence[float], *, is_held: bool) -> None:

@@ -148,7 +148,7 @@ class VolumeWriter:
             log.exception("writing recordings to %s failed", self.volume.name)
 
     def run_once(self) -> None:
-        """Write what waits in the queues; check the volume, flush and recover if that is due."""
+        """Write the content of the queues; check the volume, flush and recover if that is due."""
         now_s = self._parts.clock.monotonic_s()
         self._note_progress()
         try:

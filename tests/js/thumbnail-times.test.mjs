@@ -148,7 +148,7 @@ test('a day has the recorded time nearest to noon', () => {
   assert.equal(timeOfDay(row([day.endMs, day.endMs + HOUR, 'recorded']), day), null);
 });
 
-test('an empty time that a server without an answer has recorded is named so', () => {
+test('an empty time names the server that does not answer', () => {
   const clock = deviceClock(0);
   const known = row([NOON, NOON + HOUR, 'not_recorded'], [NOON + HOUR, NOON + 2 * HOUR, 'away']);
   for (const span of known.spans) span.server = span.state === 'away' ? 'north' : null;

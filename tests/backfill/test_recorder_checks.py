@@ -90,7 +90,7 @@ def test_gaps_are_checked_again_if_the_recorder_does_not_confirm_them(bench: Pla
 
 
 def test_a_channel_without_a_rule_is_checked(bench: PlannerBench) -> None:
-    """Users who only watch recorders' disks are told that a disk has failed, too."""
+    """The alert about a failed disk also reaches users who play from the recorder only."""
     night = Stretch(bench.clock.now - 5 * HOUR, bench.clock.now - 4 * HOUR)
     bench.recordings.listed = days_without(bench, night)
     bench.set_rule(1, 1, OFF)

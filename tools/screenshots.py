@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -24,13 +23,11 @@ from tools.export_screenshots import take_exports
 from tools.motion_screenshots import take_motion
 from tools.notification_screenshots import take_notifications
 from tools.running import CHROMIUM, CHROMIUM_OPTIONS, App, Recorder, running_recorder
+from tools.storage_screenshots import take_storage
 from tools.studio import SIZES, Studio, to_timeline
 
 PLAYING = "#stage[data-phase=playing]"
 REASON = "#overlay[data-tone=warn]"
-# Channels that the server records for the pictures of the storage page, with their days to keep, and for how long.
-_RECORDED = {1: 30, 3: 7, 5: 7}
-_RECORDED_S = 30
 _EVENTS = 4  # so many events fill a phone's window
 _SHOWN = "#storyboard .thumbnail[data-shown]"
 
@@ -67,7 +64,7 @@ def main(folder: Path, *only: str) -> None:
         if studio.wants("motion", "detector", "events-words"):
             take_motion(studio, app)
         if studio.wants("storage"):
-            _storage(studio, app, camera_id)
+            take_storage(studio, app, camera_id)
         if studio.wants("cameras"):
             _lists(studio, app, recorder)
         _viewer(studio, f"{app.url}/viewer/{camera_id}")
@@ -110,34 +107,6 @@ def _search_picture(page: Page) -> None:
     page.get_by_role("button", name="Box").click()
     page.get_by_role("button", name="Search", exact=True).click()
     page.wait_for_selector(".search-result, #job-state[data-tone=bad]", timeout=60_000)
-
-
-def _storage(studio: Studio, app: App, camera_id: int) -> None:
-    storage = f"{app.url}/storage"
-    studio.take("storage-empty", storage, until="#empty:not([hidden])")
-    channels = f"/api/cameras/{camera_id}/channels"
-    for number, days in _RECORDED.items():
-        app.call("PUT", f"{channels}/{number}/recording-rule", {"mode": "continuous", "keep_days": days})
-    time.sleep(_RECORDED_S)
-    now = datetime.now(UTC)
-    kept = {"camera_id": camera_id, "channel": 1, "reason": "Parcel at the gate"}
-    times = {"start_time": (now - timedelta(seconds=_RECORDED_S)).isoformat(), "end_time": now.isoformat()}
-    app.call("POST", "/api/recordings/kept", {**kept, **times, "until": (now + timedelta(days=30)).isoformat()})
-    studio.take("storage", storage, until="#channels tr")
-    studio.take("storage-rule", storage, until="#channels tr", then=_schedule)
-    recorded = f"{app.url}/viewer/{camera_id}?channel=1&quality=sub"
-    studio.take(
-        "storage-viewer", recorded, until="#recording:not([hidden])", then=lambda page: page.click("#recording")
-    )
-    for number in _RECORDED:
-        app.call("PUT", f"{channels}/{number}/recording-rule", {"mode": "off"})
-
-
-def _schedule(page: Page) -> None:
-    page.click("#channels button >> nth=0")
-    page.wait_for_selector("#recording-rule fieldset:enabled")
-    page.check("#recording-rule input[value=schedule]")
-    page.click("#recording-rule [data-preset=working]")
 
 
 def _lists(studio: Studio, app: App, recorder: Recorder) -> None:

@@ -7,7 +7,15 @@ import { bytesPerDay, costText, daysHeld, daysText, daysWished, forecastText, pr
 import { fieldsOf, ruleOf } from '../../static/js/lib/recording-rule.js';
 import { RecordingStates } from '../../static/js/lib/recording-states.js';
 import { alertText, cameraRecordingText, keptText, pauseChoices, shortTime, stateText } from '../../static/js/lib/recording-text.js';
-import { channelDays, keptUntil, volumeForecast, volumeParts, volumeSpace, volumeWords } from '../../static/js/lib/storage-text.js';
+import {
+  channelDays,
+  keptUntil,
+  rangeTimes,
+  volumeForecast,
+  volumeParts,
+  volumeSpace,
+  volumeWords,
+} from '../../static/js/lib/storage-text.js';
 import { WeekSchedule, scheduleText, shareOfWeek } from '../../static/js/lib/week-schedule.js';
 import { LOCAL_CLOCK } from '../../static/js/lib/display-clock.js';
 
@@ -315,4 +323,13 @@ test('a hidden channel is listed only where it is the chosen one', () => {
   assert.deepEqual(listed(null), [3, 1]);
   assert.deepEqual(listed(2), [3, 2, 1]);
   assert.deepEqual(listed(9), []);
+});
+
+test('a range tells the day of its end only if that is another one', () => {
+  const range = (/** @type {number[]} */ [day = 0, from = 0], /** @type {number[]} */ [end = 0, to = 0]) =>
+    rangeTimes({ start_time: new Date(2026, 10, day, from).toISOString(), end_time: new Date(2026, 10, end, to).toISOString() }, now);
+  const now = new Date(2026, 10, 30, 19).getTime();
+  assert.equal(range([30, 10], [30, 11]), '10:00 to 11:00');
+  assert.equal(range([29, 10], [29, 11]), '2026-11-29 10:00 to 11:00');
+  assert.equal(range([29, 22], [30, 2]), '2026-11-29 22:00 to 2026-11-30 02:00');
 });

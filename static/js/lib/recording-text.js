@@ -133,7 +133,7 @@ export function alertText(alert, nowMs) {
   const { channel_name: channelName, camera_name: cameraName } = alert;
   const name = channelName && cameraName && channelName !== cameraName ? `${channelName} (${cameraName})` : channelName || cameraName;
   const start = shortTime(Date.parse(alert.start_time), nowMs);
-  const end = alert.end_time ? shortTime(Date.parse(alert.end_time), nowMs) : '';
+  const end = alert.end_time ? shortTime(Date.parse(alert.end_time), Date.parse(alert.start_time)) : '';
   if (alert.origin === 'device') {
     return end ? `The recorder did not record ${name} from ${start} to ${end}.` : `The recorder has not recorded ${name} since ${start}.`;
   }

@@ -109,9 +109,14 @@ export function channelDays({ wished_days: wished, expected_days: expected, limi
   };
 }
 
-/** @param {{start_time: string, end_time: string}} range @param {number} nowMs */
+/**
+ * Return the times of a range. The day of its end is there if it is not that of its start.
+ *
+ * @param {{start_time: string, end_time: string}} range
+ * @param {number} nowMs
+ */
 export function rangeTimes({ start_time: start, end_time: end }, nowMs) {
-  return `${shortTime(Date.parse(start), nowMs)} to ${shortTime(Date.parse(end), nowMs)}`;
+  return `${shortTime(Date.parse(start), nowMs)} to ${shortTime(Date.parse(end), Date.parse(start))}`;
 }
 
 /** @param {import('./recording-types.js').KeptRange} kept @param {number} nowMs @returns {string} when it ends to be kept */

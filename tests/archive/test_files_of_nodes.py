@@ -117,7 +117,7 @@ def test_a_node_takes_over_the_rows_of_the_app_before_it_had_a_name(database: Da
 
 
 @pytest.mark.parametrize(("former", "now"), [("", "north"), ("north", "")])
-def test_a_name_that_was_given_or_taken_twice_leaves_one_row_for_each_file(
+def test_a_name_that_is_given_again_leaves_one_row_for_each_file(
     database: Database, tmp_path: Path, former: str, now: str
 ) -> None:
     """Both rows may have a copy. The one that no row names any more is deleted from the storage."""
@@ -316,7 +316,7 @@ def test_time_that_another_stream_of_the_channel_has_is_not_away(north: ArchiveN
     assert elsewhere(south, 0, 60) == [(0, 5, "north", True), (10, 20, "north", True)]
 
 
-def test_time_in_the_object_storage_is_not_elsewhere(
+def test_time_that_plays_from_the_object_storage_has_no_server(
     database: Database, north: ArchiveNode, south: ArchiveNode
 ) -> None:
     north.footage.record(T, T + 20)
@@ -326,10 +326,10 @@ def test_time_in_the_object_storage_is_not_elsewhere(
         session.execute(update(ArchiveFileRow).where(first).values(object_key="one"))
     south.storages.use_objects(Shelf())
     south.knows(north, is_alive=False)
-    assert elsewhere(south, 0, 60) == [(10, 20, "north", True)]
+    assert elsewhere(south, 0, 60) == [(0, 10, "", False), (10, 20, "north", True)]
 
 
-def test_a_deleted_file_is_elsewhere_only_while_its_copy_cannot_be_read(
+def test_a_deleted_file_is_away_only_while_its_copy_cannot_be_read(
     database: Database, north: ArchiveNode, south: ArchiveNode
 ) -> None:
     """Its copy is in an object storage that one of the nodes does not use."""
@@ -342,4 +342,4 @@ def test_a_deleted_file_is_elsewhere_only_while_its_copy_cannot_be_read(
     assert elsewhere(south, 0, 60) == [(0, 8, "north", True)]
     assert elsewhere(north, 0, 60) == []
     south.storages.use_objects(Shelf())
-    assert elsewhere(south, 0, 60) == []
+    assert elsewhere(south, 0, 60) == [(0, 8, "", False)]

@@ -216,7 +216,7 @@ def test_after_a_long_rest_of_the_app_its_clock_is_doubted(
 
 
 @pytest.mark.parametrize(("apart_s", "is_deleted"), [(20.0, True), (7200.0, False), (-7200.0, False)])
-def test_no_copy_is_deleted_by_age_while_the_clock_differs_from_the_database(
+def test_no_copy_is_too_old_while_the_clock_differs_from_the_database(
     node: Copied, s3_server: S3Server, bucket_name: str, *, apart_s: float, is_deleted: bool
 ) -> None:
     copied = node.copy(minutes_ago=30 * DAY, is_on_disk=False)

@@ -1,4 +1,4 @@
-"""The time of a channel that only other nodes have, as the timeline names it: one pass over sorted stretches.
+"""The time of a channel that only other places have, as the timeline names it: one pass over sorted stretches.
 
 A camera that moved between nodes for a year has thousands of stretches, so nothing here compares each with each.
 """
@@ -16,9 +16,9 @@ from archive.records import from_ms, to_ms
 from archive.shared_files import ReachablePlaces, StoredStretch
 from core.archive import ArchiveStretch, FootageElsewhere, RecordedQuality
 
-_HERE = 2**62  # the rank of time that can be read without another node
+_HERE = 2**62  # the rank of time on the disks of this node; the object storage is next
 _Place = tuple[RecordedQuality, str, bool] | None
-"""Quality, node, and whether it is away; None for time that can be read without another node."""
+"""Quality, node ("" for the object storage), and whether it is away; None for time on the disks of this node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ def footage_elsewhere(
     places: ReachablePlaces,
     this_node: str,
 ) -> list[FootageElsewhere]:
-    """Return the time of a channel in a window that only other nodes have, also those that do not answer.
+    """Return the time of a channel in a window that only other places have, also nodes that do not answer.
 
-    `own`: the stretches of this node's index. Footage in the object storage is not elsewhere. Time that one of the two
-    streams has is not away.
+    `own`: the stretches of this node's index. Footage that is read from the object storage has the server "". Time that
+    one of the two streams has is not away.
     """
     here = [(it.stream.quality, _Ranked(to_ms(it.start), to_ms(it.end), _HERE, None)) for it in own]
     of_nodes: list[tuple[RecordedQuality, _Ranked]] = []
@@ -51,7 +51,7 @@ def footage_elsewhere(
         if places.has_node_of(it):
             of_nodes.append((quality, _Ranked(it.start_ms, it.end_ms, it.epoch, (quality, it.node, False))))
         elif places.has(it):
-            here.append((quality, _Ranked(it.start_ms, it.end_ms, _HERE, None)))
+            here.append((quality, _Ranked(it.start_ms, it.end_ms, _HERE - 1, (quality, "", False))))
         elif it.node != this_node:
             away.append(_Ranked(it.start_ms, it.end_ms, it.epoch, (quality, it.node, True)))
     groups = [[it for of, it in (*here, *of_nodes) if of is quality] for quality in RecordedQuality]

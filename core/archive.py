@@ -176,8 +176,10 @@ class ArchiveStretch:
 
 @dataclass(frozen=True, slots=True)
 class FootageElsewhere:
-    """A stretch of a recorded stream [start, end) that only another server has. `is_away`: it does not answer, so that
-    the stretch cannot be played now."""
+    """A stretch of a recorded stream [start, end) that only another server or the object storage has.
+
+    `server`: "" for the object storage. `is_away`: the server does not answer, so that nothing plays the stretch now.
+    """
 
     quality: RecordedQuality
     start: datetime

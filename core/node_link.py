@@ -62,7 +62,7 @@ class NodeRefuses(Unavailable):
 class NodeLink:
     """Asks other nodes, and checks their signatures. Thread-safe.
 
-    Each request has a connection of its own: on a local network that costs less than the care for a kept one.
+    Each request opens a new connection: on a local network that costs less than the care for a kept one.
     """
 
     def __init__(self, keys: NodeKeys, clock: Clock) -> None:

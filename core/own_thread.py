@@ -1,4 +1,4 @@
-"""A part with a thread of its own, which works until stop()."""
+"""A part with a thread, which works until stop()."""
 
 from __future__ import annotations
 

@@ -63,11 +63,14 @@ def _cut(span: ChannelSpan, inside: Iterable[FootageElsewhere]) -> list[ChannelS
         if at < start:
             found.append(replace(span, start=at, end=start))
         state = SpanState.AWAY if it.is_away else span.state
+        piece = replace(
+            span, start=start, end=end, state=state, server=it.server or None, from_object_storage=not it.server
+        )
         before = found[-1] if found else None
-        if before is not None and (before.end, before.server, before.state) == (start, it.server, state):
+        if before is not None and before.end == start and replace(before, start=start, end=end) == piece:
             found[-1] = replace(before, end=end)
         else:
-            found.append(replace(span, start=start, end=end, server=it.server, state=state))
+            found.append(piece)
         at = end
     return [*found, replace(span, start=at)] if at < span.end else found
 

@@ -30,6 +30,7 @@ class ChannelSpan:
     recording_token: str | None = None
     reason: GapReason | None = None
     server: str | None = None
+    from_object_storage: bool = False
 
     @property
     def source(self) -> Origin | None:

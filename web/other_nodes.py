@@ -1,6 +1,6 @@
 """Asks all other nodes side by side, for lists that concern no single camera: running streams, volumes.
 
-A node that does not answer within a second is named in the answer, which is no error. A single process asks nobody.
+A node that does not answer within a second is named in the answer, which is no error. A single process has none.
 """
 
 from __future__ import annotations

@@ -69,7 +69,10 @@ def expected(
         of_stream = [it for it in now if it.stream == stream]
         nodes = [it for it in of_stream if it.node in PLACES.nodes]
         is_here = any(it.stream == stream and it.start <= at(second) < it.end for it in here)
-        is_here = is_here or any(it.has_object and it not in nodes for it in of_stream)
+        is_copy = any(it.has_object and it not in nodes for it in of_stream)
+        if is_copy and not is_here:
+            found.add((stream.quality, "", False))
+        is_here = is_here or is_copy
         if nodes and not is_here:
             found.add((stream.quality, max(nodes, key=lambda it: it.epoch).node, False))
         has_any = has_any or is_here or bool(nodes)

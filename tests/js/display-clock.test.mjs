@@ -112,6 +112,7 @@ test('ranges and the calendar use the days of the recorder’s clock', () => {
         source: 'device',
         reason: null,
         server: null,
+        from_object_storage: false,
       },
     ],
   });

@@ -29,6 +29,7 @@ function covered(spans) {
       source: null,
       reason: null,
       server: null,
+      from_object_storage: false,
     })),
   };
 }

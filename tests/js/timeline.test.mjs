@@ -117,6 +117,7 @@ function row(spans, motion = []) {
       source: null,
       reason: null,
       server: null,
+      from_object_storage: false,
     })),
     events: motion.map((time) => ({ time, topic: 'tns1:RuleEngine/CellMotionDetector/Motion', active: true })),
   });
@@ -147,6 +148,7 @@ test('a span on another server has its name, and says if that is away', () => {
   const text = (/** @type {any} */ span) => spanText(span, { showsSource: false });
   assert.equal(text(here), 'recorded');
   assert.equal(text({ ...there, server: 'north' }), 'recorded on the server north');
+  assert.equal(text({ ...there, isCopy: true }), 'recorded, from object storage');
   assert.equal(text({ ...away, server: 'north' }), 'recorded on the server north, which does not answer');
 });
 
@@ -192,6 +194,7 @@ test('a span tells its source on demand, and a gap its reason', () => {
     source: null,
     reason: null,
     server: null,
+    isCopy: false,
     ...change,
   });
   const text = (/** @type {object} */ change, showsSource = true) => spanText(span(change), { showsSource });

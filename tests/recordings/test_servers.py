@@ -47,6 +47,12 @@ def test_the_spans_of_another_server_have_its_name() -> None:
     ]
 
 
+def test_spans_that_play_from_the_object_storage_say_so() -> None:
+    found = with_servers((span(0, 30),), [elsewhere(10, 15, ""), elsewhere(15, 20, ""), elsewhere(20, 25, "north")])
+    assert [it.from_object_storage for it in found] == [False, True, False, False]
+    assert shown(found)[1] == (10, 20, RECORDED, None)
+
+
 def test_only_time_that_nothing_else_has_is_away() -> None:
     spans = (
         span(0, 10),

@@ -161,7 +161,7 @@ def test_the_audit_logs_of_all_nodes_are_one_list(admin: ApiClient, other: Other
 def events_there(
     database: Database, settings: Settings, cameras: StandInCameras, accounts: AccountManager, tmp_path: Path
 ) -> Iterator[EventManager]:
-    """The events of the other node, in the same database, with pictures in a folder of its own."""
+    """The events of the other node, in the same database, with pictures in another folder."""
     del accounts  # they open the database
     own = replace(settings, node_name="there", data_dir=tmp_path / "there")
     made = EventManager(database, own, SystemClock(), cameras)
@@ -225,7 +225,7 @@ def test_few_requests_wait_for_the_pictures_of_other_nodes(
 
 
 class TestInternal:
-    """The routes for other nodes refuse everybody else."""
+    """The routes for other nodes refuse all users."""
 
     @pytest.mark.parametrize("path", [STREAMS, STORAGE])
     def test_a_user_gets_nothing_whatever_the_role(self, admin: ApiClient, path: str) -> None:

@@ -136,6 +136,7 @@ class CoverageSpan(AnswerModel):
     server: str | None = Field(
         description="the name of the other server that has the footage; null: this server, or the device itself"
     )
+    from_object_storage: bool = Field(description="true if the span plays from its copy in the object storage")
 
 
 class RecordingEvent(AnswerModel):

@@ -224,6 +224,7 @@ export {};
  *   have and knows it
  * @property {string|null} server the name of the other server that has the footage; null: this server, or the device
  *   itself
+ * @property {boolean} from_object_storage true if the span plays from its copy in the object storage
  */
 
 /** @typedef {{field: string, message: string}} FieldProblem */

@@ -10,8 +10,9 @@ import { reasonThen } from './recording-text.js';
  * @typedef {import('./api-types.js').CoverageSpan['state']} SpanState
  * @typedef {import('./api-types.js').CoverageSpan['source']} SpanSource
  * @typedef {{startMs: number, endMs: number, state: SpanState, recordingToken: string|null, source: SpanSource,
- *   reason: string|null, server: string|null}} RowSpan `source`: the place of the recording; `reason`: of a gap in the
- *   server's recordings; `server`: the other server that has the footage
+ *   reason: string|null, server: string|null, isCopy?: boolean}} RowSpan `source`: the place of the recording; `reason`: of
+ *   a gap in the server's recordings; `server`: the other server that has the footage; `isCopy`: it plays from the object
+ *   storage
  * @typedef {{atMs: number, topic: string, isOn: boolean|null}} RowEvent `isOn` null: a moment without an end
  * @typedef {{channel: number|null, name: string, recordingToken: string, spans: RowSpan[], events: RowEvent[],
  *   completeUntilMs: number|null}} Row `completeUntilMs`: the server left out events after this time; null if it left
@@ -35,6 +36,7 @@ export function rowOf(covered) {
       source: span.source,
       reason: span.reason,
       server: span.server,
+      isCopy: span.from_object_storage,
     })),
     events: covered.events.map((event) => ({ atMs: Date.parse(event.time), topic: event.topic, isOn: event.active })),
     completeUntilMs: covered.events_truncated ? Date.parse(covered.events.at(-1)?.time ?? '') || null : null,
@@ -134,7 +136,7 @@ const PLACES = { device: ' by the recorder', server: ' on the server' };
 /**
  * Return a span in words, a gap with its reason.
  *
- * @param {Pick<RowSpan, 'state'|'source'|'reason'|'server'>|null} span null: the row does not know this time
+ * @param {Pick<RowSpan, 'state'|'source'|'reason'|'server'|'isCopy'>|null} span null: the row does not know this time
  * @param {{showsSource: boolean}} how
  */
 export function spanText(span, { showsSource }) {
@@ -143,6 +145,7 @@ export function spanText(span, { showsSource }) {
   if (reason) return `${WORDS.not_recorded}: ${reason}`;
   if (span.server && span.state === 'away') return `recorded on the server ${span.server}, which does not answer`;
   if (span.server) return `${WORDS[span.state]} on the server ${span.server}`;
+  if (span.isCopy) return `${WORDS[span.state]}, from object storage`;
   const place = showsSource && span.state === 'recorded' ? (PLACES[span.source ?? ''] ?? '') : '';
   return `${WORDS[span.state]}${place}`;
 }

@@ -21,7 +21,7 @@ from media.codecs.display_order import DisplayOrder, KnownReordering
 from media.codecs.video import H264, VideoCodec
 from media.fmp4.audio import AudioTrackBuilder, audio_track_builder
 from media.fmp4.tracks import Track, TrackError, video_track
-from media.fmp4.writer import Sample, TrackRun, fragment, init_section
+from media.fmp4.writer import Sample, TrackRun, fragment, frame_fragment, init_section
 
 TIMESCALE = 90_000
 _USUAL_STEP = TIMESCALE // 25
@@ -55,15 +55,26 @@ class LiveInit:
 class LiveFragment:
     """One frame, and the audio since the frame before as a fragment of its own (often empty).
 
+    `pieces` are the fragment of the frame, one after the other. The source's buffer holds the same NAL units.
     `start_s` is its place on the timeline of the fragments. `arrived_utc`: arrival time of a key frame at this machine,
     unlike in a replay (ReplayPart), which has the recording time; None for other frames.
     """
 
-    video: bytes
+    pieces: tuple[bytes, ...]
     audio: bytes
     is_key: bool
     start_s: float
     arrived_utc: datetime | None
+
+    @property
+    def video(self) -> bytes:
+        """The fragment of the frame, as a copy."""
+        return b"".join(self.pieces)
+
+    @property
+    def size(self) -> int:
+        """Bytes of video and audio."""
+        return sum(map(len, self.pieces)) + len(self.audio)
 
 
 class FragmentSink(Protocol):
@@ -218,14 +229,20 @@ class LiveFragmentBuilder:
             self._newest = self._last_shown = shown
             if self._audio:
                 self._audio.restart(self._end / TIMESCALE)
-        sample = self._sample(unit, shown)
+        duration, offset = self._times(unit, shown)
         start = self._end
-        self._end += sample.duration
+        self._end += duration
         self._number += 1
-        data = fragment(self._number, [TrackRun(self._video, start, [sample])])
-        return LiveFragment(data, self._build_audio(), unit.is_key, start / TIMESCALE, arrived_utc)
+        if offset:
+            data = b"".join([piece for part in unit.parts for piece in (len(part).to_bytes(4, "big"), part)])
+            sample = Sample(data, duration, unit.is_key, offset)
+            pieces: tuple[bytes, ...] = (fragment(self._number, [TrackRun(self._video, start, [sample])]),)
+        else:
+            pieces = frame_fragment(self._number, self._video, start, duration, unit.parts, is_key=unit.is_key)
+        return LiveFragment(pieces, self._build_audio(), unit.is_key, start / TIMESCALE, arrived_utc)
 
-    def _sample(self, unit: AccessUnit, shown: int) -> Sample:
+    def _times(self, unit: AccessUnit, shown: int) -> tuple[int, int]:
+        """Return the duration of a frame, and its presentation time minus its decoding time."""
         step = shown - self._newest
         if shown < self._last_shown and self._display_order is not None:
             self._display_order.time_went_back()
@@ -240,13 +257,12 @@ class LiveFragmentBuilder:
         if 0 < (abs(step) if self._reorders else step) < _LONGEST_STEP:
             self._learn(abs(step))
         self._newest = max(self._newest, shown)
-        data = b"".join([piece for part in unit.parts for piece in (len(part).to_bytes(4, "big"), part)])
         if self._reorders:
             drift = shown - self._end if unit.is_key else 0
-            return Sample(data, max(_LEAST_STEP, self._step + drift), unit.is_key, shown - self._end)
+            return max(_LEAST_STEP, self._step + drift), shown - self._end
         # Until it is sure that frames are not reordered, a frame that leaps ahead is shown at its own time.
         offset = max(0, shown - self._end) if self._number < _SURE_AFTER else 0
-        return Sample(data, max(_LEAST_STEP, shown + self._step - self._end), unit.is_key, offset)
+        return max(_LEAST_STEP, shown + self._step - self._end), offset
 
     def _was_a_fault_of_the_clock(self) -> bool:
         """True if frames come in display order again, and neither their slices nor their times show B-frames."""

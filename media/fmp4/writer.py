@@ -13,6 +13,7 @@ _MATRIX = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _KEY, _NOT_KEY = 0x02000000, 0x01010000  # sample_depends_on 2, and 1 with sample_is_non_sync_sample
 _SIZES, _FLAGS, _DURATIONS, _OFFSETS = 0x200, 0x400, 0x100, 0x800
 _BASE_IS_MOOF = 0x020000
+_SHARED_BYTES = 1024  # a smaller NAL unit is copied: a piece of its own would cost more
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +114,41 @@ _FRAME_TRAF_BYTES = _TRAF.size + _ENTRY.size
 def _frame_fragment(sequence_number: int, run: TrackRun, sample: Sample) -> bytes:
     """Return the fragment of one frame that is shown when it is decoded."""
     size = len(sample.data)
-    head = _FRAME.pack(
+    is_key = sample.is_key
+    return _frame_head(sequence_number, run.track, run.start, sample.duration, size, is_key=is_key) + sample.data
+
+
+def frame_fragment(
+    sequence_number: int, track: Track, start: int, duration: int, nal_units: Sequence[bytes], *, is_key: bool
+) -> tuple[bytes, ...]:
+    """Return the pieces of the fragment of one frame that is shown when it is decoded.
+
+    Large NAL units are pieces of their own and not copied, so that all who hold the frame share them.
+    """
+    size = sum(map(len, nal_units)) + 4 * len(nal_units)
+    small = _frame_head(sequence_number, track, start, duration, size, is_key=is_key)
+    pieces: list[bytes] = []
+    for nal in nal_units:
+        small += len(nal).to_bytes(4, "big")
+        if len(nal) < _SHARED_BYTES:
+            small += nal
+        else:
+            pieces += (small, nal)
+            small = b""
+    return (*pieces, small) if small else tuple(pieces)
+
+
+def _frame_head(sequence_number: int, track: Track, start: int, duration: int, size: int, *, is_key: bool) -> bytes:
+    """Return the fragment of one frame of `size` bytes up to the content of mdat."""
+    return _FRAME.pack(
         *(_FRAME_MOOF_BYTES, b"moof", 16, b"mfhd", 0, sequence_number),
         *(_FRAME_TRAF_BYTES, b"traf"),
-        *(16, b"tfhd", _BASE_IS_MOOF, run.track.track_id),
-        *(20, b"tfdt", 1 << 24, run.start),
+        *(16, b"tfhd", _BASE_IS_MOOF, track.track_id),
+        *(20, b"tfdt", 1 << 24, start),
         *(_ENTRY.size + 20, b"trun", 1 << 24 | 1 | _DURATIONS | _SIZES | _FLAGS, 1, _FRAME.size),
-        *(sample.duration, size, _KEY if sample.is_key else _NOT_KEY),
+        *(duration, size, _KEY if is_key else _NOT_KEY),
         *(size + 8, b"mdat"),
     )
-    return head + sample.data
 
 
 def _entry(has_offsets: bool) -> struct.Struct:

@@ -167,7 +167,7 @@ class FragmentBroadcaster(FragmentSink):
         elif not self._held:
             return  # too much since the last key frame was held: a new viewer waits for the next one
         self._held.append(piece)
-        self._held_bytes += len(piece.video) + len(piece.audio)
+        self._held_bytes += piece.size
         if self._held_bytes > _MAX_HELD_BYTES:
             self._held.clear()
 

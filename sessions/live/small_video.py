@@ -95,7 +95,7 @@ class SmallVideo:
             if built is not None:
                 made.append(built)
         self.frames += len(made)
-        self.bytes += sum(len(piece.video) for piece in made)
+        self.bytes += sum(piece.size for piece in made)
         if made:
             self.frame_s = self._clock.monotonic_s()
             self._broadcaster.on_fragments(tuple(made))

@@ -112,7 +112,7 @@ class LiveWatch(LiveListener):
         part: list[LiveFragment] = []
         part_bytes = 0
         for piece in fragments:
-            size = len(piece.video) + len(piece.audio)
+            size = piece.size
             if part and part_bytes + size > most_bytes:
                 yield self._message(part)
                 part, part_bytes = [], 0
@@ -127,7 +127,7 @@ class LiveWatch(LiveListener):
         flags = STARTS_WITH_KEY if first.is_key else 0
         parts = [HEAD.pack(FRAGMENTS, flags, self.number, first.start_s, taken_ms)]
         for piece in fragments:
-            parts.append(piece.video)
+            parts += piece.pieces
             if self.wants_audio and piece.audio:
                 parts.append(piece.audio)
         return parts
@@ -143,7 +143,7 @@ class LiveWatch(LiveListener):
         return len(fragments) > 1 and rate is not None and self._size(fragments) > rate * _MAX_START_S
 
     def _size(self, fragments: Sequence[LiveFragment]) -> int:
-        return sum(len(piece.video) + len(piece.audio) for piece in fragments)
+        return sum(piece.size for piece in fragments)
 
 
 def pace_message(pace: Pace, backlog_bytes: int, backlog_age_s: float, left_out: Mapping[int, int]) -> dict[str, Any]:

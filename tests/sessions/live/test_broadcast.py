@@ -17,7 +17,7 @@ INIT = LiveInit(VideoFormat("h264", 640, 360), None, "avc1.64001F", "avc1.64001F
 
 
 def fragment(start_s: float, *, is_key: bool = False, size_bytes: int = 10) -> LiveFragment:
-    return LiveFragment(bytes(size_bytes), b"", is_key, start_s, None)
+    return LiveFragment((bytes(size_bytes),), b"", is_key, start_s, None)
 
 
 @dataclass(eq=False)

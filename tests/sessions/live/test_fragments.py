@@ -172,7 +172,7 @@ def test_fragments_go_on_and_playlists_fail_with_a_broken_ffmpeg(
     until(lambda: device.opened and device.opened[0].sink is not None)
     sink = device.opened[0].sink
     assert sink is not None
-    piece = LiveFragment(b"picture", b"", True, 0.0, None)
+    piece = LiveFragment((b"picture",), b"", True, 0.0, None)
     flowing = threading.Event()
 
     def flow() -> None:

@@ -115,7 +115,7 @@ def _play(manager: StreamManager, device: Device) -> None:
     sink = device.opened[0].sink
     assert sink is not None
     sink.on_init(INIT)
-    sink.on_fragments([LiveFragment(b"key", b"", True, 0.0, None)])
+    sink.on_fragments([LiveFragment((b"key",), b"", True, 0.0, None)])
 
 
 def _end(requests: KeyFrameRequests) -> None:

@@ -31,7 +31,7 @@ class Camera:
             number = len(self._made)
             is_key = number % self._key_every == 0
             arrived_utc = datetime.now(UTC) if is_key else None
-            picture = Fragment(bytes(self._picture), b"", is_key, number / 4, arrived_utc)
+            picture = Fragment((bytes(self._picture),), b"", is_key, number / 4, arrived_utc)
             self._made.append(weakref.ref(picture))
             self.broadcaster.on_fragments((picture,))
 

@@ -369,7 +369,7 @@ def test_half_a_megabyte_is_sent_before_others_have_their_turn(frame_bytes: int,
     connection.begin(Response(101, "Switching Protocols", Headers()))
     handler = LiveSocketHandler(Sockets(8), LOCAL, Channels({}).backend(), None)
     handler.on_open(connection)
-    fragments = [LiveFragment(bytes(frame_bytes), b"", number == 0, 0.0, None) for number in range(frames)]
+    fragments = [LiveFragment((bytes(frame_bytes),), b"", number == 0, 0.0, None) for number in range(frames)]
     turns_bytes = [0, sock.taken_bytes]
     handler.send_fragments(LiveWatch(handler, 1, wants_audio=False), fragments)
     while loop.write is not None:

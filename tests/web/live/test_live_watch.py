@@ -41,7 +41,9 @@ class StandInLink:
 
 def frames(first: int, count: int, size: int = 1000) -> list[LiveFragment]:
     """Return frames of which every fourth one is a key frame."""
-    return [LiveFragment(bytes(size), b"", number % 4 == 0, number / 4, None) for number in range(first, first + count)]
+    return [
+        LiveFragment((bytes(size),), b"", number % 4 == 0, number / 4, None) for number in range(first, first + count)
+    ]
 
 
 def watch_of(**how: Any) -> LiveWatch:

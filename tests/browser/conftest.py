@@ -26,11 +26,8 @@ _REPORT_VIOLATIONS = """
 addEventListener('securitypolicyviolation', (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
 """
-# Files that pass in the Chromium without windows. It refuses notifications, and reports errors of workers on the page.
-_WITHOUT_WINDOWS = {
-    *("test_events_found", "test_events_page", "test_exported_file", "test_live_socket", "test_timeline"),
-    *("test_verify_page", "test_viewer_page", "test_webcodecs_disturbed"),
-}
+# Files that need the usual Chromium, since the one without windows refuses notifications.
+_WITH_WINDOWS = {"test_notifications_page"}
 # Switches the pictures of recordings off, as a user may. The recorder plays for each of them, and ffmpeg decodes.
 _WITHOUT_PICTURES = """
 try { localStorage.getItem('recordings-pictures') ?? localStorage.setItem('recordings-pictures', 'off'); } catch {}
@@ -50,7 +47,7 @@ def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
 
     The Chromium without windows, if it is installed, takes a fifth less processor time than the usual one.
     """
-    is_enough = request.path.stem in _WITHOUT_WINDOWS and CHROMIUM_WITHOUT_WINDOWS.exists()
+    is_enough = request.path.stem not in _WITH_WINDOWS and CHROMIUM_WITHOUT_WINDOWS.exists()
     with running_chromium(str(CHROMIUM_WITHOUT_WINDOWS) if is_enough else CHROMIUM) as browser:
         yield browser
 

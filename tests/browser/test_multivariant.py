@@ -38,8 +38,10 @@ _STATE = """() => {
   const { currentTime, paused, seeking, readyState, videoWidth, buffered } = video;
   const loaded = [...Array(buffered.length).keys()].map((at) => [buffered.start(at), buffered.end(at)]);
   const { autoLevelEnabled, currentLevel, loadLevel } = hls;
-  const player = { currentTime, paused, seeking, readyState, videoWidth, loaded };
-  return JSON.stringify({ ...player, autoLevelEnabled, currentLevel, loadLevel, errors });
+  const levels = hls.levels.map(({ height, details }) => [height, details?.fragments.at(-1)?.url]);
+  const frames = video.getVideoPlaybackQuality().totalVideoFrames;
+  const player = { currentTime, paused, seeking, readyState, videoWidth, frames, loaded };
+  return JSON.stringify({ ...player, autoLevelEnabled, currentLevel, loadLevel, levels, errors });
 }"""
 
 # The playing date is missing for a moment after a change of variants.

@@ -133,7 +133,8 @@ def test_a_lasting_change_is_found_to_the_second(app: App, hour: datetime) -> No
     assert found["is_small"]
     (result,) = found["results"]
     flips_s = (first + tenths) / 10
-    assert (seconds(result["start_time"]), seconds(result["end_time"])) == (math.floor(flips_s), math.ceil(flips_s))
+    after_s = math.ceil(flips_s)  # the first key frame with the change
+    assert (seconds(result["start_time"]), seconds(result["end_time"])) == (after_s - 1, after_s)
     assert found["key_frames"] <= 60
     for url in (result["picture_url"], result["before_picture_url"]):
         with urllib.request.urlopen(app.url + url) as answer:

@@ -400,7 +400,7 @@ def test_the_health_card_leads_to_what_the_device_tells(app: App, camera_id: int
     expect(link).to_have_attribute("href", f"/events?device={camera_id}")
     link.click()
     expect(page.locator("#device-title")).to_have_text("What Recorder tells")
-    expect(page.locator("#device-topics tr").first).to_contain_text("Motion")
+    expect(page.locator("#device-topics tr", has_text="VideoSource/MotionAlarm")).to_contain_text("Motion")
 
 
 def test_events_are_marks_on_the_timeline_and_steps_of_it(

@@ -37,7 +37,7 @@ from core.login_protection import LoginProtection
 from core.placement import Placement
 from core.ptz import PtzDevice
 from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource, ZoneOfTimes
-from core.records import CameraStatus, Channel, Problem, StreamSource, VideoFormat, channel_of_profile
+from core.records import CameraStatus, Channel, Problem, RtspHabits, StreamSource, VideoFormat, channel_of_profile
 from core.settings import Settings
 from database import Database
 from media.process import Spawner
@@ -424,6 +424,10 @@ class OnvifManager:
         Wait for the disk. A `source` from before such a change is ignored.
         """
         self._media_calls.note_replay_abilities(source, abilities)
+
+    def note_rtsp_habits(self, camera_id: int, habits: tuple[RtspHabits, ...]) -> None:
+        """Store the RTSP habits of a device for its next source. Wait for the disk."""
+        self._media_calls.note_rtsp_habits(camera_id, habits)
 
     def ask_recorder(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
         """Return the result of `call` to the open device; wait at most settings.device_timeout_s until it is open.

@@ -107,6 +107,7 @@ class Application:
         )
         self.cameras = OnvifManager(self.database, settings, clock, protection, network, spawner=self.spawner)
         self.cameras.use_placement(self.placement)
+        self.gateway.on_habits(self.cameras.note_rtsp_habits)
         self.events = EventManager(self.database, settings, clock, self.cameras)
         self.archive = ArchiveManager(self.database, settings, clock, self.gateway, self.cameras, self.events)
         self.object_storage = self._make_object_storage(clock) if settings.object_storage_url else None

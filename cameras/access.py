@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from cameras.addresses import authority
-from core.records import DeviceAccess, LearnedAccess
+from core.records import DeviceAccess, LearnedAccess, RtspHabits
+from core.stored_json import read_items
 
 
 def access_to_json(access: DeviceAccess) -> dict[str, Any] | None:
@@ -33,9 +34,25 @@ def access_from_json(stored: Any) -> DeviceAccess:
                 str(learned.get("recording_zone_name", "")),
             ),
             recording_time_zone=str(stored.get("recording_time_zone", "")),
+            rtsp=read_items(stored.get("rtsp", ()), _habits),
         )
     except (KeyError, TypeError, ValueError):
         return DeviceAccess()
+
+
+def _habits(item: Any) -> RtspHabits:
+    """Return the RTSP habits from their stored fields. Raise an error for fields that do not fit."""
+    lifetime = item["lifetime"]
+    return RtspHabits(
+        str(item["origin"]),
+        _pairs(item["worked"]),
+        tuple(
+            (str(subject), str(guess), None if until_s is None else float(until_s))
+            for subject, guess, until_s in item["failed"]
+        ),
+        None if lifetime is None else (float(lifetime[0]), float(lifetime[1])),
+        item["needs_tunnel"] is True,
+    )
 
 
 def _pairs(items: Any) -> tuple[tuple[str, str], ...]:

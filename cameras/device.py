@@ -35,7 +35,7 @@ def place_of_logins(host: str, port: int) -> str:
 class DeviceAddress:
     """Address and credential of a device. `device_key` identifies it for login attempts and session budgets.
 
-    `stream_uris`: only for a camera without ONVIF. `access`: only for one with it.
+    `stream_uris`: only for a camera without ONVIF. `access`: without it, only its RTSP habits.
     """
 
     camera_id: int

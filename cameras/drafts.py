@@ -90,7 +90,7 @@ def _apply_to_onvif(camera: StoredCamera, change: CameraChange) -> StoredCamera:
     if is_moved and change.password is None and camera.password:
         raise InvalidRequest.of_field("password", _TYPE_AGAIN)
     if is_moved:
-        access = replace(access, learned=LearnedAccess())
+        access = replace(access, learned=LearnedAccess(), rtsp=())
     return replace(
         camera,
         host=host,

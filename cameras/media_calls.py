@@ -17,7 +17,7 @@ from core.errors import AppError
 from core.events import EventDevice
 from core.ptz import PtzDevice
 from core.recordings import RecordingDevice, ReplayAbilities, ReplaySource, ZoneOfTimes, correction_s
-from core.records import DeviceAccess, MediaProfile, StreamSource
+from core.records import DeviceAccess, MediaProfile, RtspHabits, StreamSource
 from core.settings import Settings
 
 _URI_KEPT_S = 600.0  # a reboot may make a URI invalid (ONVIF: InvalidAfterReboot), and no device announces that
@@ -40,8 +40,8 @@ def recording_zone(access: DeviceAccess, offset_s: float, now: datetime) -> Zone
 class MediaCalls:
     """The calls that OnvifManager hands on. They wait for the device, at most for its time limit.
 
-    Exceptions: stream_source() answers from memory if it asked less than ten minutes ago, note_replay_abilities() waits
-    for the disk only, and request_key_frame() does nothing if the device is not connected.
+    Exceptions: stream_source() answers from memory if it asked less than ten minutes ago, note_replay_abilities()
+    and note_rtsp_habits() wait for the disk only, and request_key_frame() does nothing if the device is not connected.
     """
 
     def __init__(
@@ -99,6 +99,7 @@ class MediaCalls:
             abilities=abilities,
             web_port=stored.port or 0,
             zone=zone,
+            habits=stored.access.rtsp,
         )
         return source, correction_s(offset_s + zone.zone_s)
 
@@ -117,6 +118,20 @@ class MediaCalls:
                 self._store.save_replay_abilities(camera_id, entry.replay_abilities)
             except AppError as error:
                 log.warning("camera %d: its replay abilities could not be saved (%s)", camera_id, error.detail)
+
+    def note_rtsp_habits(self, camera_id: int, habits: tuple[RtspHabits, ...]) -> None:
+        """Remember and store the RTSP habits of a device. Wait for the disk. Ignore a camera of another node."""
+        with self._registry.saving:
+            with self._registry.changed:
+                entry = self._registry.find(camera_id)
+                if entry is None or not self._registry.owns(camera_id) or entry.stored.access.rtsp == habits:
+                    return
+                entry.stored = replace(entry.stored, access=replace(entry.stored.access, rtsp=habits))
+                access = entry.stored.access
+            try:
+                self._store.save_access(camera_id, access)
+            except AppError as error:
+                log.warning("camera %d: its RTSP habits could not be saved (%s)", camera_id, error.detail)
 
     def ask_recorder(self, camera_id: int, call: Callable[[RecordingDevice], _T]) -> _T:
         """Return the result of `call` to the open device. Raise NotFound, NotOwner, or any DeviceError."""
@@ -162,4 +177,5 @@ class MediaCalls:
             audio=profile.audio,
             web_port=0 if stored.is_plain else stored.port or 0,
             is_plain=stored.is_plain,
+            habits=stored.access.rtsp,
         )

@@ -116,6 +116,7 @@ class PlainDevice(Device):
             device_key=self._address.device_key,
             credential=self._address.credential,
             is_plain=True,
+            habits=self._address.access.rtsp,
         )
         with self._checks.checking(f"{profile.profile_token} stream") as check:
             formats = self._describe(source, self._timeout_s)

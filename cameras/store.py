@@ -268,6 +268,12 @@ class CameraStore:
             row.access = access_to_json(access)
 
     @repeated
+    def save_access(self, camera_id: int, access: DeviceAccess) -> None:
+        """Save how a camera is reached. Raise NotFound if there is none."""
+        with self._database.write() as session:
+            _row(session, camera_id).access = access_to_json(access)
+
+    @repeated
     def save_channels(self, camera_id: int, channels: tuple[StoredChannel, ...]) -> None:
         """Replace all channels of a camera, including those that are no longer present."""
         with self._database.write() as session:

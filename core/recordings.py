@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from core.archive import Origin
-from core.records import ClockOffset, Credential, DeviceInfo, ServiceCheck
+from core.records import ClockOffset, Credential, DeviceInfo, RtspHabits, ServiceCheck
 from core.zones import has_changes, is_repeated, zone_offset_s
 
 _CLOCK_IS_RIGHT_WITHIN_S = 5.0
@@ -337,7 +337,7 @@ class ReplaySource:
     the makers' addresses, in the order in which to try them, for devices that cannot replay with ONVIF's headers; it
     may wait for the device and raise a DeviceError. `web_port`: of the device's web server, 0 if it is not known.
     `zone`: of the recorder's times; `correction_s` includes its `zone_s`. `origin`: SERVER for a recording of the
-    archive, which has no address, and whose times are true UTC.
+    archive, which has no address, and whose times are true UTC. `habits`: the device's RTSP habits as stored.
     """
 
     camera_id: int
@@ -352,6 +352,7 @@ class ReplaySource:
     web_port: int = 0
     zone: ZoneOfTimes = field(default=ZoneOfTimes(), compare=False)
     origin: Origin = Origin.DEVICE
+    habits: tuple[RtspHabits, ...] = field(default=(), compare=False)
 
 
 def correction_s(offset_s: float | None) -> int:

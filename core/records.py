@@ -84,12 +84,28 @@ class LearnedAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class RtspHabits:
+    """The forms of RTSP requests that a device has shown to take or to refuse, kept for the next start or node.
+
+    `origin`: scheme, host and port of its RTSP address. `worked`: subject and guess, as in media/rtsp/client/habits.py.
+    `failed`: subject, guess, and until when it counts, in seconds since 1970; None: for ever. `lifetime`: how long a
+    session without keep-alives lasts, in seconds, and until when that counts. `needs_tunnel`: RTSP over HTTP only.
+    """
+
+    origin: str
+    worked: tuple[tuple[str, str], ...] = ()
+    failed: tuple[tuple[str, str, float | None], ...] = ()
+    lifetime: tuple[float, float] | None = None
+    needs_tunnel: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceAccess:
-    """How to reach the ONVIF services of a device: by the user, and as learned from the device.
+    """How to reach a device: by the user, and as learned from the device.
 
     `scheme` is "http" or "https". An empty `path` is the standard one. `readable_password`: the user allows logins that
     send the password readable without TLS. `recording_time_zone`: the time zone of the times of recordings, by the
-    user; empty: as learned.
+    user; empty: as learned. `rtsp`: the habits at its RTSP addresses.
     """
 
     scheme: str = "http"
@@ -97,6 +113,7 @@ class DeviceAccess:
     readable_password: bool = False
     learned: LearnedAccess = LearnedAccess()
     recording_time_zone: str = ""
+    rtsp: tuple[RtspHabits, ...] = ()
 
 
 USUAL_ACCESS = DeviceAccess()
@@ -203,6 +220,7 @@ class StreamSource:
 
     `device_key` names the device for its session budget and its login attempts. `web_port`: of its web server, 0 if it
     is not known. `is_plain`: of a camera without ONVIF, whose address the user has given.
+    `habits`: the device's RTSP habits as stored.
     """
 
     camera_id: int
@@ -214,6 +232,7 @@ class StreamSource:
     audio: AudioFormat | None = None
     web_port: int = 0
     is_plain: bool = False
+    habits: tuple[RtspHabits, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

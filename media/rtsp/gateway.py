@@ -18,6 +18,7 @@ from core.recordings import ReplaySource
 from core.records import ServiceCheck, StreamFormats, StreamSource
 from core.settings import Settings
 from media.rtsp.client.budget import SessionBudget
+from media.rtsp.client.habit_writer import HabitWriter, SaveHabits
 from media.rtsp.client.habits import HabitStore
 from media.rtsp.client.session import ClientContext
 from media.rtsp.live.feed import Feed, HeldKeyFrame
@@ -48,7 +49,8 @@ class RtspGateway:
         thread: LoopThread | None = None,
         linger_s: float = LINGER_S,
     ) -> None:
-        self._habits = HabitStore(clock)
+        self._writer = HabitWriter()
+        self._habits = HabitStore(clock, self._writer.save)
         client = ClientContext(
             login_gate,
             clock,
@@ -70,6 +72,7 @@ class RtspGateway:
         """Start the thread and wait until it listens on loopback. Raises OSError if it cannot."""
         if not self._is_running:
             self._thread.start()
+            self._writer.start()
             self._is_running = True
             self._thread.run(self._live.start(), _START_S)
 
@@ -78,6 +81,11 @@ class RtspGateway:
         if self._is_running:
             self._is_running = False
             self._thread.stop(self._end_all)
+            self._writer.stop()
+
+    def on_habits(self, save: SaveHabits) -> None:
+        """Store the habits of devices with `save`, which may wait for the database. Call this before start()."""
+        self._writer.save_with(save)
 
     def open_feed(self, source: StreamSource) -> Feed:
         """Return a feed of this live source. Raises Unavailable while the gateway is not running, or NotOwner.
@@ -85,6 +93,7 @@ class RtspGateway:
         Feeds of the same source share one device session, which starts now unless it runs.
         """
         self._check_owner(source.camera_id)
+        self._writer.note_camera(source.device_key, source.camera_id)
         feed = self._live.open_feed(source)
         if source.camera_id in self._released:  # meanwhile, and the end of its sessions may be over
             feed.close()
@@ -98,6 +107,7 @@ class RtspGateway:
         The recorder gets its first request with the connection's first play().
         """
         self._check_owner(source.camera_id)
+        self._writer.note_camera(source.device_key, source.camera_id)
         loop = self._thread.loop
         if loop is None or not self._is_running:
             raise Unavailable("The media gateway is not running.")
@@ -117,7 +127,10 @@ class RtspGateway:
             self._thread.call(self._end_camera, camera_id)
 
     def adopt_camera(self, camera_id: int) -> None:
-        """Open sessions with a camera again."""
+        """Open sessions with a camera again. Its next source has its habits, as the last owner has stored them."""
+        if self._is_running:
+            for key in self._writer.keys_of(camera_id):
+                self._thread.call(self._habits.forget, key)
         self._released.discard(camera_id)
 
     def _check_owner(self, camera_id: int) -> None:

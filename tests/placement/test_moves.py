@@ -74,6 +74,7 @@ def test_nothing_is_left_at_the_device_of_a_camera_that_moved(
 
     moved.placement.give(camera_id)
     moved.wait_online(camera_id)
+    assert app.cameras.stream_source(camera_id, moved.sub(camera_id, 1)).habits, "those from before the move"
     moved.wait_recording(camera_id, 2)
     until(lambda: subscriptions(recorder) == 1, what="a new subscription")
     until(lambda: connections(recorder) >= 2, what="the pinned channel")  # and the recording

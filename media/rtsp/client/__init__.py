@@ -3,7 +3,7 @@
 session.py                    the session: DESCRIBE, SETUP, PLAY, keep-alives, TEARDOWN; budget.py: how many at a time
 device_requests.py            its requests, with login and session id; keep_alive.py: those before its timeout
 playing.py                    PLAY, at the address and with the range that a device wants
-habits.py                     the forms of a request that devices want, and the one that worked
+habits.py                     the forms of a request that devices want, the one that worked; habit_writer.py saves it
 connection.py                 its TCP connection; framing.py and messages.py read and write what passes over it
 connecting.py, tunnel.py      open that connection: TCP, TLS, or HTTP
 login.py, auth.py             the answers to a device's challenges; Basic and Digest

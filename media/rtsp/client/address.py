@@ -9,7 +9,7 @@ from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
 from core.errors import CameraBadAnswer
-from core.records import Credential
+from core.records import Credential, RtspHabits
 from core.stream_address import DEFAULT_PORTS, MAX_ADDRESS, read_stream_address
 
 _SENDABLE = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x7e]+")  # no space, quote, angle bracket, control character
@@ -24,7 +24,7 @@ class RtspSource(Protocol):
     """The fields that a device session needs of a StreamSource (live) or a ReplaySource.
 
     `uri` has no user-info. `device_key` names the device for its login attempts. `web_port` is the port of its web
-    server, 0 if it is not known.
+    server, 0 if it is not known. `habits` are the device's RTSP habits as stored.
     """
 
     @property
@@ -35,6 +35,8 @@ class RtspSource(Protocol):
     def credential(self) -> Credential: ...
     @property
     def web_port(self) -> int: ...
+    @property
+    def habits(self) -> tuple[RtspHabits, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,21 @@
 """Devices deviate where RTSP allows one behaviour only, so the client has several guesses; this is their one policy.
 
 A guess that worked goes first in the device's next session. One that failed, or that ended a session, goes last.
-In memory only: after a start of the app, a device shows its habits again within a session or two.
+The guesses of requests, kinds of login and ways to the device are stored with it (RtspHabits), for the next start and
+for other nodes. Habits of single streams (codecs, audio, late media) are in memory only.
 """
 
 from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from core.clock import Clock
-from core.records import ServiceCheck
+from core.records import RtspHabits, ServiceCheck
 from media.codecs.g711 import TrackLaw
 
 TRACK_ADDRESS = "address of a track"
@@ -26,11 +29,13 @@ FIRST_REQUEST = "first request"
 REPORTS = "receiver reports"
 
 _MAX_DEVICES = 4096
+_MAX_STORED = 8  # addresses of one device
 _MAX_STREAMS = 256
 _BUSY_AFTER_TEARDOWN_S = 5.0
 _ONE_EVENT_S = 10.0  # all streams of a device end together: that is one doubt
 _DOUBTED_S = 3600.0
 _SHORT_LIFETIME_S = 12 * 3600.0
+_MOST_STORED_S = 24 * 3600.0  # a failure that ends, whatever the clock was set to
 _TUNNEL_FIRST_S = 3600.0
 _NO_TUNNEL_S = 300.0
 _TUNNEL_UNREACHED_S = 30.0
@@ -41,22 +46,67 @@ _PATIENT_FOR_S = 3600.0
 
 
 class DeviceHabits:
-    """The habits that one device has shown. In the gateway's thread only."""
+    """The habits that one device has shown. In the gateway's thread only. `on_change` hears of changes of `stored`."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(
+        self, clock: Clock, stored: RtspHabits | None = None, on_change: Callable[[], None] = lambda: None
+    ) -> None:
         self._clock = clock
+        self._stored = stored or RtspHabits("")
+        self._on_change = on_change
         self._worked: dict[str, str] = {}
         self._usual: dict[str, str] = {}  # subject -> the guess that goes first with other devices
         self._failed: dict[str, dict[str, float]] = {}  # subject -> guess -> until when it counts as failed
+        self._failed_until: dict[tuple[str, str], float | None] = {}  # the same in seconds since 1970; None: for ever
         self._doubted_s: dict[tuple[str, str], float] = {}  # subject and guess -> the last doubt
         self._teardown: tuple[float, str] | None = None  # when, and the credential's fingerprint
         self._lifetime_s, self._lifetime_until_s = float("inf"), 0.0
+        self._lifetime: tuple[float, float] | None = None  # the same, until when in seconds since 1970
         self._ends: dict[str, float] = {}  # address -> how long its last session lasted, in seconds
         self._codecs: dict[str, tuple[str, str]] = {}  # address -> the described codec, and the one that came
         self._late: dict[str, tuple[float, int]] = {}  # address -> last session without media, and their number
-        self.tunnel = TunnelHabit(clock)
+        self.tunnel = TunnelHabit(clock, self._changed)
         self.audio = AudioHabit(clock)
         self.public: frozenset[str] | None = None  # the methods of its Public header; None if it has not told them
+        self._load(self._stored)
+
+    @property
+    def stored(self) -> RtspHabits:
+        """Return the habits to store, as they were at the last change."""
+        return self._stored
+
+    def _load(self, stored: RtspHabits) -> None:
+        self._worked.update(stored.worked)
+        for subject, guess, until_s in stored.failed:
+            left_s = float("inf") if until_s is None else min(until_s - self._now_utc_s(), _MOST_STORED_S)
+            self._failed.setdefault(subject, {})[guess] = self._clock.monotonic_s() + left_s
+            self._failed_until[subject, guess] = until_s
+        if stored.lifetime is not None:
+            self._lifetime = stored.lifetime
+            left_s = min(stored.lifetime[1] - self._now_utc_s(), _SHORT_LIFETIME_S)
+            self._lifetime_s, self._lifetime_until_s = stored.lifetime[0], self._clock.monotonic_s() + left_s
+        if stored.needs_tunnel:
+            self.tunnel.worked(is_only_way=True)
+
+    def _changed(self) -> None:
+        now_s = self._now_utc_s()
+        present = replace(
+            self._stored,
+            worked=tuple(self._worked.items()),
+            failed=tuple(
+                (subject, guess, until_s)
+                for (subject, guess), until_s in self._failed_until.items()
+                if until_s is None or now_s < until_s
+            ),
+            lifetime=self._lifetime if self._lifetime is not None and now_s < self._lifetime[1] else None,
+            needs_tunnel=self.tunnel.goes_first,
+        )
+        if present != self._stored:
+            self._stored = present
+            self._on_change()
+
+    def _now_utc_s(self) -> float:
+        return self._clock.now_utc().timestamp()
 
     def order(self, subject: str, guesses: Iterable[str]) -> list[str]:
         """Return the guesses in the order to try them."""
@@ -71,6 +121,8 @@ class DeviceHabits:
         """The device played with this guess, or accepted it."""
         self._worked[subject] = guess
         self._failed.get(subject, {}).pop(guess, None)
+        self._failed_until.pop((subject, guess), None)
+        self._changed()
 
     def failed(self, subject: str, guess: str, *, for_s: float = float("inf")) -> None:
         """The device refused this guess, or ended the session at it."""
@@ -79,6 +131,9 @@ class DeviceHabits:
         failed = self._failed.setdefault(subject, {})
         failed.pop(guess, None)
         failed[guess] = self._clock.monotonic_s() + for_s
+        self._failed_until.pop((subject, guess), None)
+        self._failed_until[subject, guess] = None if for_s == float("inf") else self._now_utc_s() + for_s
+        self._changed()
 
     def doubt(self, subject: str, guess: str) -> None:
         """A session ended, perhaps because of this guess. One that has worked before gets another chance.
@@ -91,6 +146,7 @@ class DeviceHabits:
         self._doubted_s[subject, guess] = now_s
         if self.has_worked(subject, guess):
             del self._worked[subject]
+            self._changed()
         else:
             self.failed(subject, guess, for_s=_DOUBTED_S)
 
@@ -129,6 +185,8 @@ class DeviceHabits:
         """A session ended before its first keep-alive. That may have another reason: it counts for half a day."""
         self._lifetime_s = lasted_s
         self._lifetime_until_s = self._clock.monotonic_s() + _SHORT_LIFETIME_S
+        self._lifetime = lasted_s, self._now_utc_s() + _SHORT_LIFETIME_S
+        self._changed()
 
     def ends_alike(self, uri: str, lasted_s: float) -> bool:
         """The device ended a session. True if the one before it with this stream had lasted as long."""
@@ -188,8 +246,9 @@ class DeviceHabits:
 class TunnelHabit:
     """RTSP over HTTP at one device: the second way to it, the first one for an hour, or none for a while."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, on_change: Callable[[], None]) -> None:
         self._clock = clock
+        self._on_change = on_change
         self._has_worked = False  # since it failed last
         self._failed_s = float("-inf")
         self._first_until_s = 0.0
@@ -227,6 +286,7 @@ class TunnelHabit:
         self._has_worked = True
         if is_only_way:
             self._first_until_s = self._clock.monotonic_s() + _TUNNEL_FIRST_S
+            self._on_change()
 
     def failed(self, *, is_refused: bool) -> None:
         """No tunnel could be opened. One that has worked before gets another chance.
@@ -241,6 +301,7 @@ class TunnelHabit:
             self._left_out_until_s = now_s + (_NO_TUNNEL_S if is_refused else _TUNNEL_UNREACHED_S)
         self._has_worked = False
         self._first_until_s = 0.0
+        self._on_change()
 
 
 class AudioHabit:
@@ -306,20 +367,46 @@ def _limit(by_address: dict[str, Any]) -> None:
         del by_address[next(iter(by_address))]
 
 
-class HabitStore:
-    """The habits of all devices, by device key and address. In the gateway's thread only."""
+def _ignore(device_key: str, habits: tuple[RtspHabits, ...]) -> None:
+    del device_key, habits
 
-    def __init__(self, clock: Clock) -> None:
+
+class HabitStore:
+    """The habits of all devices, by device key and address. In the gateway's thread only.
+
+    `on_change` hears of new habits of a device that are worth storing, with all that is to be stored.
+    """
+
+    def __init__(self, clock: Clock, on_change: Callable[[str, tuple[RtspHabits, ...]], None] = _ignore) -> None:
         self._clock = clock
+        self._on_change = on_change
         self._devices: OrderedDict[tuple[str, str], DeviceHabits] = OrderedDict()
 
-    def of(self, device_key: str, origin: str) -> DeviceHabits:
-        """Return the habits of a device. `origin`: scheme, host and port of its RTSP address."""
-        habits = self._devices.setdefault((device_key, origin), DeviceHabits(self._clock))
+    def of(self, device_key: str, origin: str, stored: Iterable[RtspHabits] = ()) -> DeviceHabits:
+        """Return the habits of a device. `origin`: scheme, host and port of its RTSP address.
+
+        `stored`: its habits as stored, of all addresses; only those are used that are not in memory.
+        """
+        for habits in (*stored, RtspHabits(origin)):
+            if (device_key, habits.origin) not in self._devices:
+                on_change = partial(self._changed, device_key)
+                self._devices[device_key, habits.origin] = DeviceHabits(self._clock, habits, on_change)
         self._devices.move_to_end((device_key, origin))
+        found = self._devices[device_key, origin]
         while len(self._devices) > _MAX_DEVICES:
             self._devices.popitem(last=False)
-        return habits
+        return found
+
+    def forget(self, device_key: str) -> None:
+        """Forget a device, whose stored habits another node may have changed."""
+        for key in [key for key in self._devices if key[0] == device_key]:
+            del self._devices[key]
+
+    def _changed(self, device_key: str) -> None:
+        found = [habits.stored for (key, _), habits in self._devices.items() if key == device_key]
+        self._on_change(
+            device_key, tuple(habits for habits in found if habits != RtspHabits(habits.origin))[-_MAX_STORED:]
+        )
 
     def checks(self, device_key: str) -> tuple[ServiceCheck, ...]:
         """Return the lines of the health card of a device."""

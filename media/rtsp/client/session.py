@@ -111,7 +111,7 @@ class DeviceSession:
         or transport that we do not have.
         """
         self._address = parse_address(self._source.uri)
-        self._habits = self._context.habits.of(self._source.device_key, self._address.origin)
+        self._habits = self._context.habits.of(self._source.device_key, self._address.origin, self._source.habits)
         tunnel = self._habits.tunnel
         first: DeviceError | None = None
         for way in (_TUNNEL, _RTSP) if tunnel.goes_first else (_RTSP, _TUNNEL):

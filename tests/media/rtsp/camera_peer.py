@@ -117,6 +117,9 @@ class PeerCamera:
     shown: tuple[int, ...] = ()  # the display position of each frame of the stream, if not the sending order
     pack: Callable[[list[bytes]], list[tuple[bytes, bool]]] = packed
     sequence_of: Callable[[int], int] = lambda number: number
+    numbers_count_frames: bool = False
+    sent_payload_type: int | None = None  # of the video, if not `payload_type`
+    has_stale_packets: bool = False  # of an ended session, between its own; SETUP names the right SSRC
     sent_pictures: int = 0
     port: int = 0
     # Loses, delays or doubles a packet on its way over UDP.
@@ -252,7 +255,8 @@ class PeerCamera:
                 return asked.reply("453 Not Enough Bandwidth")
             if self.transport == "udp":
                 return self._set_up_udp(asked)
-            return asked.reply("200 OK", f"Transport: {asked.headers['transport']}", f"Session: {self.session}")
+            named = ";ssrc=0000004D" if self.has_stale_packets else ""
+            return asked.reply("200 OK", f"Transport: {asked.headers['transport']}{named}", f"Session: {self.session}")
         if asked.method == "OPTIONS":
             return asked.reply("200 OK", f"Public: {self.public}", f"Session: {self.session}")
         return asked.reply("200 OK", f"Session: {self.session}")
@@ -347,8 +351,11 @@ class PeerCamera:
         units = [unit for unit in picture if self.sends_sets or unit[0] & 0x1F in {1, 5}]
         packets: list[tuple[int, bytes]] = []
         for payload, has_marker in self.pack(units):
-            second = self.payload_type | (0x80 if has_marker else 0)
-            numbered = self.sequence_of(sequence) & 0xFFFF
+            payload_type = self.payload_type if self.sent_payload_type is None else self.sent_payload_type
+            second = payload_type | (0x80 if has_marker else 0)
+            numbered = number & 0xFFFF if self.numbers_count_frames else self.sequence_of(sequence) & 0xFFFF
+            if self.has_stale_packets:
+                packets.append((0, struct.pack(">BBHII", 0x80, second, numbered, 4711, 99) + payload[::-1]))
             head = struct.pack(">BBHII", 0x80, second, numbered, self.timestamp(number), 77)
             packets.append((0, head + payload))
             sequence += 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from media.rtsp.client.habits import KEEP_ALIVE, DeviceHabits, HabitStore
+from core.records import RtspHabits
+from media.rtsp.client.habits import KEEP_ALIVE, LOGIN, TRANSPORT, DeviceHabits, HabitStore
 from tests.hand_clock import HandClock
 
 HOUR = 3600
@@ -167,3 +168,43 @@ def test_the_audio_of_many_addresses_is_remembered_within_a_limit(habits: Device
         habits.audio.doubt(f"{OTHER}/{number}", REASON)
     assert habits.audio.left_out(f"{STREAM}/0") == ""
     assert habits.audio.left_out(f"{STREAM}/999") == REASON
+
+
+# -- for the next start ----------------------------------------------------------------------------
+
+
+def test_stored_habits_are_those_of_the_last_session(clock: HandClock) -> None:
+    stored: dict[str, tuple[RtspHabits, ...]] = {}
+    before = HabitStore(clock, stored.__setitem__).of("camera1", "rtsp://cam:554")
+    assert not stored, "nothing is known"
+    before.worked(LOGIN, "Basic")
+    before.failed(KEEP_ALIVE, "GET_PARAMETER")
+    before.failed(TRANSPORT, "TCP", for_s=HOUR)
+    before.ended_early(7.0)
+    before.tunnel.worked(is_only_way=True)
+    clock.move(seconds=HOUR / 2)
+    clock.passed_s -= 100_000.0  # another machine
+    after = HabitStore(clock, stored.__setitem__).of("camera1", "rtsp://cam:554", stored["camera1"])
+    assert after.order(LOGIN, ("MD5", "Basic")) == ["Basic", "MD5"]
+    assert after.order(KEEP_ALIVE, ("GET_PARAMETER", "OPTIONS")) == ["OPTIONS", "GET_PARAMETER"]
+    assert (after.lifetime_s, after.tunnel.goes_first) == (7.0, True)
+    assert after.has_failed(TRANSPORT, "TCP")
+    clock.move(seconds=HOUR / 2)
+    assert not after.has_failed(TRANSPORT, "TCP"), "its hour is over"
+    clock.move(seconds=11 * HOUR)
+    assert after.lifetime_s == float("inf")
+    assert after.has_failed(KEEP_ALIVE, "GET_PARAMETER")
+
+
+def test_habits_are_stored_when_they_change_and_with_other_addresses(clock: HandClock) -> None:
+    told: list[tuple[RtspHabits, ...]] = []
+    store = HabitStore(clock, lambda device_key, habits: told.append(habits))
+    other = RtspHabits("rtsp://cam:8554", worked=((LOGIN, "MD5"),))
+    for _ in range(3):
+        habits = store.of("camera1", "rtsp://cam:554", (other,))
+        habits.worked(LOGIN, "Basic")
+    assert told == [(other, RtspHabits("rtsp://cam:554", worked=((LOGIN, "Basic"),)))]
+    habits.worked(LOGIN, "MD5")
+    habits.failed(LOGIN, "MD5")
+    habits.tunnel.failed(is_refused=True)
+    assert len(told) == 3, "no failure of a tunnel is stored"

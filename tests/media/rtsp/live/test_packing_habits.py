@@ -17,7 +17,7 @@ from media.rtsp.live.feed import Feed
 from tests.media.encoded import Encoded, encode_h264, with_b_frames
 from tests.media.fmp4.player import Player
 from tests.media.rtsp.asking import source
-from tests.media.rtsp.camera_peer import PeerCamera, packed, payloads
+from tests.media.rtsp.camera_peer import Asked, PeerCamera, packed, payloads
 from tests.patience import LIMIT_S, until
 
 pytestmark = pytest.mark.programs
@@ -64,6 +64,10 @@ def with_an_empty_last_fragment(units: list[bytes]) -> Packed:
     return [*found[:-1], (found[-1][0], True)]
 
 
+def without_audio(asked: Asked) -> bytes:
+    return asked.reply("453 Not Enough Bandwidth") if asked.uri.endswith("trackID=1") else asked.camera.usual(asked)
+
+
 HABITS: dict[str, dict[str, Any]] = {
     "start codes": {"pack": with_start_codes},
     "joined units": {"pack": joined_by_start_codes},
@@ -73,6 +77,10 @@ HABITS: dict[str, dict[str, Any]] = {
     "empty packets": {"pack": with_empty_packets},
     "an empty last fragment": {"pack": with_an_empty_last_fragment},
     "one number for all packets": {"sequence_of": lambda number: 0},
+    "numbers count frames": {"numbers_count_frames": True},
+    "packets of an ended session": {"has_stale_packets": True},
+    "another payload type than described": {"sent_payload_type": 97},
+    "refused audio": {"has_audio": True, "answers": {"SETUP": without_audio}},
 }
 
 

@@ -63,6 +63,27 @@ def test_a_retry_that_finds_nothing_more_keeps_the_files(make: Make) -> None:
     assert exporting.path(export_id).is_file()
 
 
+def test_time_that_nobody_recorded_leaves_a_job_complete(make: Make) -> None:
+    exporting = make(recorder_of([(0, 15), (35, 60)]))
+    exporting.recordings.listed = [(0.0, 60.0)]  # as far as is known before the recorder lists this range
+    exporting.recordings.listed_later = [(0.0, 15.0), (35.0, 60.0)]
+    job = exporting.done(exporting.add(5, 55))
+    assert job.problem is None
+    assert len(job.files) == 2
+    assert job.progress.total_s == job.progress.done_s == pytest.approx(30.0)
+
+
+def test_a_job_says_if_nobody_knows_whether_its_gap_was_recorded(make: Make) -> None:
+    exporting = make(recorder_of([(0, 15), (35, 60)]))
+    exporting.recordings.listed, exporting.recordings.is_list_vague = [(0.0, 60.0)], True
+    job = exporting.done(exporting.add(5, 55))
+    assert job.is_incomplete
+    assert job.problem is not None
+    assert job.problem.detail == (
+        "The recorder did not send 20 of 50 seconds. It does not list whether it has recorded them."
+    )
+
+
 @pytest.mark.slow
 def test_a_retry_goes_on_after_a_restart(make: Make, tmp_path: Path) -> None:
     recorder = recorder_of([(0, 100), (160, 600)])

@@ -35,8 +35,8 @@ class ChannelRecordings(ThinRecordings):
     """One channel, whose first recording is Rec0. `ahead_s`: of the recorder's clock.
 
     `listed`: the spans of Rec0 in the index, if they are others than those of the recorder; `listed_later`: those after
-    the first look at the timeline. `is_list_vague`: the recorder lists no times. `problem`: the error that the recorder
-    answers to a search.
+    the first look at the timeline. `is_list_vague`: the recorder lists no times. `away`: the name of a server that has
+    the rest, and does not answer. `problem`: the error that the recorder answers to a search.
     """
 
     sure = True
@@ -44,6 +44,7 @@ class ChannelRecordings(ThinRecordings):
     listed: list[tuple[float, float]] | None = None
     listed_later: list[tuple[float, float]] | None = None
     is_list_vague = False
+    away: str | None = None
     problem: AppError | None = None
 
     def channel_places(self, camera_id: int, channel: int, moment: datetime) -> tuple[RecordedPlace, ...]:
@@ -92,7 +93,8 @@ class ChannelRecordings(ThinRecordings):
             state = SpanState.UNKNOWN if self.is_list_vague else SpanState.RECORDED
             spans.append(ChannelSpan(begins, ends, state, place.recording_token))
             reached = ends
-        spans.append(ChannelSpan(reached, end, SpanState.NOT_RECORDED))
+        rest = SpanState.AWAY if self.away else SpanState.NOT_RECORDED
+        spans.append(ChannelSpan(reached, end, rest, server=self.away))
         kept = tuple(span for span in spans if span.start < span.end)
         row = ChannelCoverage(1, "", next(iter(MatchedBy)), "Rec0", kept, (), events_truncated=False)
         return Coverage((row,), None, is_stopped=False, event_search=True, clock_offset_s=None, problem=None)

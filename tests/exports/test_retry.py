@@ -12,6 +12,8 @@ from core.access import LOCAL
 from core.errors import CameraUnreachable, LimitReached, NotFound, StorageFull
 from exports.folders import ExportFolders
 from exports.formats.copies import CopyFailed, CopyMaker
+from exports.gaps import Gap, range_gaps
+from exports.origin import read_range_origins, stored_range_origin
 from exports.records import ExportFile, ExportJob, ExportRange, ExportState, FileKind, WorkingCopy
 from exports.store import ExportStore
 from exports.stretches import missing_stretches
@@ -82,6 +84,18 @@ def test_a_job_says_if_nobody_knows_whether_its_gap_was_recorded(make: Make) -> 
     assert job.problem.detail == (
         "The recorder did not send 20 of 50 seconds. It does not list whether it has recorded them."
     )
+
+
+def test_a_gap_names_the_server_that_has_it_and_is_away(make: Make) -> None:
+    exporting = make(recorder_of([(0, 15)]))
+    exporting.recordings.away = "north"
+    job = exporting.done(exporting.add(5, 55))
+    assert range_gaps(job, 0) == [Gap(moment(15), moment(55), "away", "north")]
+    stored = stored_range_origin(job.origins[0])
+    stored["reasons"] = [reason[:3] for reason in stored["reasons"]]  # of an older version of the app
+    assert range_gaps(replace(job, origins=read_range_origins({"0": stored})), 0) == [
+        Gap(moment(15), moment(55), "away")
+    ]
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from core.clock import Clock
 from core.errors import AppError, Conflict, InvalidRequest, NotFound
 from core.events import LoggedEvent
 from core.settings import Settings
+from core.stop_signal import StopSignal
 from database import Database
 from event_manager import EventManager
 from events.log_query import EventQuery
@@ -263,7 +264,7 @@ class NotificationManager:
         self._trials.take(who.user_id, f"sink {sink_id}{owner}")
         event = event_for_test(RuleDraft(name=""), self._cameras, self._clock.now_utc())
         delivery = self._delivery(Decision(Rule(0, who.user_id, RuleDraft(name="")), event), sink)
-        notice = self._courier.notice(Waiting(delivery, event, 0.0), threading.Event())
+        notice = self._courier.notice(Waiting(delivery, event, 0.0), StopSignal())
         try:
             self._sinks.test(sink, notice)
         except SinkError as error:

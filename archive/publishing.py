@@ -18,6 +18,7 @@ from core.archive import StreamKey
 from core.clock import Clock
 from core.errors import AppError
 from core.recording_storage import StoredFile
+from core.stop_signal import StopSignal
 
 log = logging.getLogger(__name__)
 
@@ -39,15 +40,17 @@ class FilePublisher:
         self._changes = FileChanges()
         self._open: dict[FileKey, float] = {}  # when the rows of files that are being written were renewed
         self._compared_at_s = float("-inf")
-        self._is_stopping = threading.Event()
+        self._is_stopping = StopSignal()
         self._thread: threading.Thread | None = None
         index.note_changes_in(self._changes)
 
     def start(self) -> None:
         if self._thread is None:
-            self._is_stopping.clear()
+            self._is_stopping.begin()
             self._changes.note_everything()
-            self._thread = threading.Thread(target=self._serve, name="archive-files", daemon=True)
+            self._thread = threading.Thread(
+                target=self._is_stopping.bound(self._serve), name="archive-files", daemon=True
+            )
             self._thread.start()
 
     def stop(self) -> None:

@@ -20,6 +20,7 @@ from archive.stream_recorder import RecorderParts
 from core.archive import GapReason, RecordingMode, RecordingRule, gap_reason_of
 from core.errors import AppError, NotFound
 from core.records import CameraStatus, Channel
+from core.stop_signal import StopSignal
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class ChannelRecorders:
         self._channels: dict[_Place, ChannelRecorder] = {}
         self._online: dict[int, bool] = {}
         self._watched: frozenset[_Place] = frozenset()
-        self._is_stopping = threading.Event()
+        self._is_stopping = StopSignal()
         self._thread: threading.Thread | None = None
 
     def start(self, last_alive: datetime | None = None) -> None:
@@ -76,8 +77,8 @@ class ChannelRecorders:
         self._pauses.load()
         if self._signs is None:
             self._close_old_gaps(last_alive)
-        self._is_stopping.clear()
-        self._thread = threading.Thread(target=self._serve, name="recorder", daemon=True)
+        self._is_stopping.begin()
+        self._thread = threading.Thread(target=self._is_stopping.bound(self._serve), name="recorder", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

@@ -29,6 +29,7 @@ from archive.writer import ArchiveWriter
 from core.archive import RecordingRule
 from core.clock import Clock
 from core.errors import AppError
+from core.stop_signal import StopSignal
 
 log = logging.getLogger(__name__)
 
@@ -69,14 +70,14 @@ class Retention:
         self._removed_cameras: set[int] = set()
         self._on_limit: list[Callable[[int, int, datetime], None]] = []
         self._wake = threading.Event()
-        self._is_stopping = threading.Event()
+        self._is_stopping = StopSignal()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         if self._thread is None:
             self._doubt.note_off(self._parts.writer.was_off)
-            self._is_stopping.clear()
-            self._thread = threading.Thread(target=self._serve, name="retention", daemon=True)
+            self._is_stopping.begin()
+            self._thread = threading.Thread(target=self._is_stopping.bound(self._serve), name="retention", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:

@@ -106,6 +106,7 @@ def _range(job: ExportJob, index: int, files: Sequence[PackedFile]) -> dict[str,
         "asked": {"start_time": rfc3339(wanted.start), "end_time": rfc3339(wanted.end)},
         "gaps": [
             {"start_time": rfc3339(gap.start), "end_time": rfc3339(gap.end), "reason": gap.reason}
+            | ({"server": gap.server} if gap.server else {})
             for gap in range_gaps(job, index)
         ],
         "frames_lost": sum(it.file.frames_lost for it in files if it.file.is_recording),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from exports.origin import Interval, IntervalReason
@@ -14,17 +14,19 @@ NOT_RECORDED = "not_recorded"
 NOT_SENT = "not_sent"
 UNKNOWN = "unknown"
 
+_Name = tuple[int, str, str]  # rank, reason, server
 _LEAST = timedelta(seconds=0.5)  # about the exactness of a recorder's list
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
     """`reason`: NOT_SENT (a recording is listed here), why the server has not recorded it (core.archive.GapReason),
-    "away" (another server has it), NOT_RECORDED (nothing is listed here, and no reason is known) or UNKNOWN."""
+    "away" (the server `server` has it), NOT_RECORDED (nothing is listed here, and no reason is known) or UNKNOWN."""
 
     start: datetime
     end: datetime
     reason: str
+    server: str | None = None
 
 
 def range_gaps(job: ExportJob, index: int) -> list[Gap]:
@@ -49,30 +51,32 @@ def gaps_of(
     """
     start, end = asked
     named = [
-        *((one, (0, "")) for one in shown),
-        *((one, (1, NOT_SENT)) for one in recorded),
-        *(((begin, until), (2, reason)) for begin, until, reason in reasons),
-        *((one, (3, NOT_RECORDED)) for one in not_recorded),
-        (asked, (4, UNKNOWN)),
+        *((one, (0, "", "")) for one in shown),
+        *((one, (1, NOT_SENT, "")) for one in recorded),
+        *(((it.start, it.end), (2, it.reason, it.server)) for it in reasons),
+        *((one, (3, NOT_RECORDED, "")) for one in not_recorded),
+        (asked, (4, UNKNOWN, "")),
     ]
     clipped = [(max(begin, start), min(until, end), name) for (begin, until), name in named]
     return [gap for gap in _divided(clipped) if gap.reason and gap.end - gap.start >= _LEAST]
 
 
-def _divided(intervals: Sequence[tuple[datetime, datetime, tuple[int, str]]]) -> list[Gap]:
+def _divided(intervals: Sequence[tuple[datetime, datetime, _Name]]) -> list[Gap]:
     """Return stretches that do not overlap: of several names at one time, the least counts."""
     borders = [(begin, name, 1) for begin, until, name in intervals if begin < until]
     borders += [(until, name, -1) for begin, until, name in intervals if begin < until]
-    open_names: Counter[tuple[int, str]] = Counter()
+    open_names: Counter[_Name] = Counter()
     found: list[Gap] = []
     begin: datetime | None = None
     for at, name, change in sorted(borders):
         if begin is not None and begin < at:
-            _, reason = min(open_names)
-            if found and found[-1].reason == reason and found[-1].end == begin:
-                found[-1] = Gap(found[-1].start, at, reason)
+            _, reason, server = min(open_names)
+            gap = Gap(begin, at, reason, server or None)
+            before = found[-1] if found else None
+            if before is not None and before.end == begin and replace(before, start=begin, end=at) == gap:
+                found[-1] = replace(before, end=at)
             else:
-                found.append(Gap(begin, at, reason))
+                found.append(gap)
         open_names[name] += change
         if not open_names[name]:
             del open_names[name]

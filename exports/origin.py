@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.clock import rfc3339
 
 Interval = tuple[datetime, datetime]
-IntervalReason = tuple[datetime, datetime, str]
+
+
+class IntervalReason(NamedTuple):
+    """`server`: the name of another server that has the recording; "" if none has it, or if that is not known."""
+
+    start: datetime
+    end: datetime
+    reason: str
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,7 @@ def stored_range_origin(origin: RangeOrigin) -> dict[str, Any]:
         "clock_measured_at": rfc3339(origin.clock_measured_at) if origin.clock_measured_at else None,
         "recorded": _stored_intervals(origin.recorded),
         "not_recorded": _stored_intervals(origin.not_recorded),
-        "reasons": [[rfc3339(start), rfc3339(end), reason] for start, end, reason in origin.reasons],
+        "reasons": [[rfc3339(start), rfc3339(end), *names] for start, end, *names in origin.reasons],
     }
 
 
@@ -132,8 +140,8 @@ def _read_range_origin(item: Any) -> RangeOrigin:
         recorded=_intervals(item["recorded"]),
         not_recorded=_intervals(item["not_recorded"]),
         reasons=tuple(
-            (datetime.fromisoformat(start), datetime.fromisoformat(end), str(reason))
-            for start, end, reason in item.get("reasons", [])
+            IntervalReason(datetime.fromisoformat(start), datetime.fromisoformat(end), *map(str, names))
+            for start, end, *names in item.get("reasons", [])
         ),
     )
 

@@ -12,7 +12,7 @@ from core.archive import Origin, origin_of
 from core.clock import Clock
 from core.errors import AppError
 from core.recordings import SpanState
-from exports.origin import FileOrigin, RangeOrigin
+from exports.origin import FileOrigin, IntervalReason, RangeOrigin
 from exports.pieces import Piece
 from exports.records import ExportFile, ExportRange
 from media.mp4.video import VideoSamples
@@ -78,7 +78,9 @@ class RangeOrigins:
             origin,
             recorded=tuple((it.start, it.end) for it in spans if it.state is SpanState.RECORDED),
             not_recorded=tuple((it.start, it.end) for it in spans if it.state is SpanState.NOT_RECORDED),
-            reasons=tuple((it.start, it.end, _reason_of(it)) for it in spans if _reason_of(it)),
+            reasons=tuple(
+                IntervalReason(it.start, it.end, _reason_of(it), it.server or "") for it in spans if _reason_of(it)
+            ),
         )
 
     def with_fetched(self, file: ExportFile) -> ExportFile:

@@ -16,6 +16,7 @@ from exports.formats.copies import CopyFailed, CopyMaker
 from exports.formats.ffmpeg_run import FinishingContext
 from exports.formats.plan import PlannedCopy, planned_copies
 from exports.formats.poster import make_poster
+from exports.gaps import NOT_SENT, UNKNOWN, range_gaps
 from exports.origin import RangeOrigin
 from exports.origin_notes import RangeOrigins
 from exports.pieces import is_read
@@ -60,6 +61,7 @@ class JobRun:
         self._is_interrupted = False
         self._must_give_way = False
         self._files: list[ExportFile] = list(job.files)
+        self._origins = dict(job.origins)
         self._meter = ProgressMeter(context.reading.clock, job)
         self._devices = JobDevices(context.store, context.reading.cameras, job)
 
@@ -93,10 +95,10 @@ class JobRun:
         folders, job_id = self._context.folders, self.job.id
         folder = folders.of_range(job_id, index)
         own = [file for file in self._files if file.range_index == index]
-        origin = self.job.origins.get(index)
+        origin = self._origins.get(index)
         if origin is None:
             origin = self._context.origins.of(wanted)
-            self._context.store.note_origin(job_id, index, origin)
+            self._note_origin(index, origin)
         if own and is_read(folder):
             remove_range(folder)  # the app ended before it had deleted them
         else:
@@ -149,7 +151,11 @@ class JobRun:
         shown_s = sum(file.length_s for file in self._files if file.range_index == index and file.is_recording)
         if wanted.length_s - shown_s >= _GAP_S:
             found = self._context.origins.with_stretches(origin, wanted, self._wake, self._check)
-            self._context.store.note_origin(self.job.id, index, found)
+            self._note_origin(index, found)
+
+    def _note_origin(self, index: int, origin: RangeOrigin) -> None:
+        self._context.store.note_origin(self.job.id, index, origin)
+        self._origins[index] = origin
 
     def _make_poster(self, index: int) -> None:
         context, job_id = self._context, self.job.id
@@ -189,7 +195,10 @@ class JobRun:
 
     def _conclude(self) -> Problem | None:
         done = self._meter.progress(self._files)
-        missing_s = done.total_s - done.done_s
+        not_sent_s, unknown_s = self._gaps_s(NOT_SENT), self._gaps_s(UNKNOWN)
+        # The expectation counts time that nobody recorded, if the recorder had not listed the range then.
+        missing_s = min(done.total_s - done.done_s, not_sent_s + unknown_s)
+        done = replace(done, total_s=done.done_s + missing_s)
         video_count = sum(1 for file in self._files if file.is_recording)
         may_lack_s = min(_MAY_LACK_S * video_count, max(_MAY_LACK_S, _MAY_LACK * done.total_s))
         if missing_s <= may_lack_s:
@@ -197,8 +206,16 @@ class JobRun:
             return None
         self._context.store.note_progress(self.job.id, done, self._files)
         log.warning("export %d lacks %.0f of %.0f recorded seconds", self.job.id, missing_s, done.total_s)
-        lacks = f"{missing_s:.0f} of {done.total_s:.0f} recorded seconds"
-        return Problem(INCOMPLETE, f"The recorder did not send {lacks}.")
+        lacks = f"The recorder did not send {missing_s:.0f} of {done.total_s:.0f}"
+        if unknown_s > not_sent_s:
+            return Problem(INCOMPLETE, f"{lacks} seconds. It does not list whether it has recorded them.")
+        return Problem(INCOMPLETE, f"{lacks} recorded seconds.")
+
+    def _gaps_s(self, reason: str) -> float:
+        """Return the length of the gaps of all ranges that have this reason."""
+        job = replace(self.job, files=tuple(self._files), origins=self._origins)
+        gaps = [gap for index in range(len(job.draft.ranges)) for gap in range_gaps(job, index)]
+        return sum((gap.end - gap.start).total_seconds() for gap in gaps if gap.reason == reason)
 
     def _report(self, read_s: float, read_bytes: int) -> None:
         self.progress = self._meter.progress(self._files, read_s, read_bytes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import dataclass
 
 from account_manager import AccountManager
@@ -13,6 +12,7 @@ from core.clock import Clock
 from core.errors import AppError, NotFound
 from core.events import LoggedEvent
 from core.settings import Settings
+from core.stop_signal import StopSignal
 from event_manager import EventManager
 from events.log_query import may_see_event
 from notifications.delivery_store import DeliveryStore
@@ -118,7 +118,7 @@ class Courier:
             return False
         return kind is SinkKind.PUSH or (Permission.MANAGE in allowed and not user.scope.is_limited)
 
-    def notice(self, waiting: Waiting, is_stopping: threading.Event) -> Notice:
+    def notice(self, waiting: Waiting, is_stopping: StopSignal) -> Notice:
         """Return the notice of a delivery, with the event's picture if it is ready 3 s after the event.
 
         Do not wait for the picture any longer if the queue stops.
@@ -169,7 +169,7 @@ class Courier:
         except AppError as error:
             log.warning("the outcome of delivery %d could not be stored (%s)", waiting.delivery.id, error.code)
 
-    def _picture(self, waiting: Waiting, is_stopping: threading.Event) -> bytes | None:
+    def _picture(self, waiting: Waiting, is_stopping: StopSignal) -> bytes | None:
         event, pictures = waiting.event, self._parts.events.pictures
         if event.camera_id is None or event.channel is None:
             return None

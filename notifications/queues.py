@@ -8,6 +8,7 @@ from collections import deque
 
 from core.backoff import growing_wait_s, jittered
 from core.errors import AppError
+from core.stop_signal import StopSignal
 from notifications.courier import Courier, Waiting
 from notifications.records import DeliveryState, Outcome, SinkState
 from notifications.sinks import Notice, Sink, SinkError
@@ -32,7 +33,7 @@ class SinkQueue:
         self._waiting: deque[Waiting] = deque()
         self._dropped = 0
         self._failure = ("", "")
-        self._is_stopping = threading.Event()
+        self._is_stopping = StopSignal()
         self._thread: threading.Thread | None = None
 
     @property
@@ -41,8 +42,8 @@ class SinkQueue:
 
     def start(self) -> None:
         if self._thread is None:
-            self._is_stopping.clear()
-            self._thread = threading.Thread(target=self._serve, name="sink", daemon=True)
+            self._is_stopping.begin()
+            self._thread = threading.Thread(target=self._is_stopping.bound(self._serve), name="sink", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:

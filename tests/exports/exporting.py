@@ -34,13 +34,17 @@ START_S = 1_790_000_000.0
 class ChannelRecordings(ThinRecordings):
     """One channel, whose first recording is Rec0. `ahead_s`: of the recorder's clock.
 
-    `listed`: the spans of Rec0 in the index, if they are others than those of the recorder. `problem`: the error that
-    the recorder answers to a search.
+    `listed`: the spans of Rec0 in the index, if they are others than those of the recorder; `listed_later`: those after
+    the first look at the timeline. `is_list_vague`: the recorder lists no times. `away`: the name of a server that has
+    the rest, and does not answer. `problem`: the error that the recorder answers to a search.
     """
 
     sure = True
     ahead_s = 0.0
     listed: list[tuple[float, float]] | None = None
+    listed_later: list[tuple[float, float]] | None = None
+    is_list_vague = False
+    away: str | None = None
     problem: AppError | None = None
 
     def channel_places(self, camera_id: int, channel: int, moment: datetime) -> tuple[RecordedPlace, ...]:
@@ -81,12 +85,16 @@ class ChannelRecordings(ThinRecordings):
     ) -> Coverage:
         spans: list[ChannelSpan] = []
         reached = start
+        if self.listed_later is not None:
+            self.listed = self.listed_later
         for place in self.channel_places(camera_id, 1, start):
             begins, ends = min(place.start, end), min(place.end, end)
             spans.append(ChannelSpan(reached, begins, SpanState.NOT_RECORDED))
-            spans.append(ChannelSpan(begins, ends, SpanState.RECORDED, place.recording_token))
+            state = SpanState.UNKNOWN if self.is_list_vague else SpanState.RECORDED
+            spans.append(ChannelSpan(begins, ends, state, place.recording_token))
             reached = ends
-        spans.append(ChannelSpan(reached, end, SpanState.NOT_RECORDED))
+        rest = SpanState.AWAY if self.away else SpanState.NOT_RECORDED
+        spans.append(ChannelSpan(reached, end, rest, server=self.away))
         kept = tuple(span for span in spans if span.start < span.end)
         row = ChannelCoverage(1, "", next(iter(MatchedBy)), "Rec0", kept, (), events_truncated=False)
         return Coverage((row,), None, is_stopped=False, event_search=True, clock_offset_s=None, problem=None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from time import process_time
 
-from exports.gaps import NOT_RECORDED, NOT_SENT, UNKNOWN, gaps_of
+from exports.gaps import NOT_RECORDED, NOT_SENT, UNKNOWN, Gap, gaps_of
+from exports.origin import IntervalReason
 from tests.exports.exporting import moment
 
 
@@ -51,7 +52,7 @@ def test_the_edge_of_a_list_in_whole_seconds_is_no_gap() -> None:
 
 
 def test_a_known_reason_stands_only_where_nothing_is_recorded() -> None:
-    reasons = [(*stretch(30, 60), "disk_full"), (*stretch(70, 90), "away")]
+    reasons = [IntervalReason(*stretch(30, 60), "disk_full"), IntervalReason(*stretch(70, 90), "away")]
     found = gaps_of(stretch(0, 100), [stretch(0, 35)], [stretch(40, 50)], [stretch(35, 70)], reasons)
     assert [(gap.start, gap.end, gap.reason) for gap in found] == [
         (*stretch(35, 40), "disk_full"),
@@ -60,6 +61,20 @@ def test_a_known_reason_stands_only_where_nothing_is_recorded() -> None:
         (*stretch(60, 70), NOT_RECORDED),
         (*stretch(70, 90), "away"),
         (*stretch(90, 100), UNKNOWN),
+    ]
+
+
+def test_a_gap_names_the_server_that_is_away() -> None:
+    reasons = [
+        IntervalReason(*stretch(30, 50), "away", "north"),
+        IntervalReason(*stretch(50, 60), "away", "north"),
+        IntervalReason(*stretch(60, 80), "away", "south"),
+    ]
+    found = gaps_of(stretch(0, 100), [stretch(0, 30)], [], [stretch(0, 100)], reasons)
+    assert found == [
+        Gap(*stretch(30, 60), "away", "north"),
+        Gap(*stretch(60, 80), "away", "south"),
+        Gap(*stretch(80, 100), NOT_RECORDED),
     ]
 
 

@@ -12,6 +12,8 @@ from core.access import LOCAL
 from core.errors import CameraUnreachable, LimitReached, NotFound, StorageFull
 from exports.folders import ExportFolders
 from exports.formats.copies import CopyFailed, CopyMaker
+from exports.gaps import Gap, range_gaps
+from exports.origin import read_range_origins, stored_range_origin
 from exports.records import ExportFile, ExportJob, ExportRange, ExportState, FileKind, WorkingCopy
 from exports.store import ExportStore
 from exports.stretches import missing_stretches
@@ -61,6 +63,39 @@ def test_a_retry_that_finds_nothing_more_keeps_the_files(make: Make) -> None:
     assert job.is_incomplete
     assert job.files == files
     assert exporting.path(export_id).is_file()
+
+
+def test_time_that_nobody_recorded_leaves_a_job_complete(make: Make) -> None:
+    exporting = make(recorder_of([(0, 15), (35, 60)]))
+    exporting.recordings.listed = [(0.0, 60.0)]  # as far as is known before the recorder lists this range
+    exporting.recordings.listed_later = [(0.0, 15.0), (35.0, 60.0)]
+    job = exporting.done(exporting.add(5, 55))
+    assert job.problem is None
+    assert len(job.files) == 2
+    assert job.progress.total_s == job.progress.done_s == pytest.approx(30.0)
+
+
+def test_a_job_says_if_nobody_knows_whether_its_gap_was_recorded(make: Make) -> None:
+    exporting = make(recorder_of([(0, 15), (35, 60)]))
+    exporting.recordings.listed, exporting.recordings.is_list_vague = [(0.0, 60.0)], True
+    job = exporting.done(exporting.add(5, 55))
+    assert job.is_incomplete
+    assert job.problem is not None
+    assert job.problem.detail == (
+        "The recorder did not send 20 of 50 seconds. It does not list whether it has recorded them."
+    )
+
+
+def test_a_gap_names_the_server_that_has_it_and_is_away(make: Make) -> None:
+    exporting = make(recorder_of([(0, 15)]))
+    exporting.recordings.away = "north"
+    job = exporting.done(exporting.add(5, 55))
+    assert range_gaps(job, 0) == [Gap(moment(15), moment(55), "away", "north")]
+    stored = stored_range_origin(job.origins[0])
+    stored["reasons"] = [reason[:3] for reason in stored["reasons"]]  # of an older version of the app
+    assert range_gaps(replace(job, origins=read_range_origins({"0": stored})), 0) == [
+        Gap(moment(15), moment(55), "away")
+    ]
 
 
 @pytest.mark.slow

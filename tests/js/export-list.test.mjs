@@ -117,16 +117,19 @@ test('the list is requested again only while something changes by itself', () =>
 });
 
 test('the gaps of an export have their reasons, and many become few lines', () => {
-  const gap = (/** @type {number} */ second, /** @type {string} */ reason) => ({
+  const gap = (/** @type {number} */ second, /** @type {string} */ reason, /** @type {string|null} */ server = null) => ({
     start_time: `2026-11-29T00:00:${String(second).padStart(2, '0')}Z`,
     end_time: `2026-11-29T00:00:${String(second + 1).padStart(2, '0')}Z`,
     reason,
+    server,
   });
   const [range] = job().ranges;
-  const of = (/** @type {string[]} */ ...reasons) => {
-    const gaps = reasons.map((reason, second) => gap(second, reason));
-    return gapLines(job({ ranges: [{ .../** @type {NonNullable<typeof range>} */ (range), gaps }] }), namesOf, UTC);
-  };
+  const linesOf = (/** @type {ReturnType<typeof gap>[]} */ gaps) =>
+    gapLines(job({ ranges: [{ .../** @type {NonNullable<typeof range>} */ (range), gaps }] }), namesOf, UTC);
+  const of = (/** @type {string[]} */ ...reasons) => linesOf(reasons.map((reason, second) => gap(second, reason)));
+  assert.deepEqual(linesOf([gap(0, 'away', 'north')]), [
+    'Missing: 2026-11-29 00:00:00 to 00:00:01: it is on the server “north”, which did not answer',
+  ]);
   assert.deepEqual(of('disk_full', 'away', 'unknown', 'new_reason'), [
     'Missing: 2026-11-29 00:00:00 to 00:00:01: the disk was full',
     'Missing: 2026-11-29 00:00:01 to 00:00:02: it is on another server, which did not answer',

@@ -9,6 +9,7 @@ import pytest
 
 from core.access import LOCAL
 from core.events import EventKind
+from core.stop_signal import StopSignal
 from notifications.courier import Courier, Waiting
 from notifications.queues import MOST_WAITING, SinkQueue
 from notifications.records import Delivery, DeliveryState, Outcome
@@ -47,7 +48,7 @@ class OpenCourier(Courier):
     def why_drop(self, waiting: Waiting) -> Outcome | None:
         return None
 
-    def notice(self, waiting: Waiting, is_stopping: threading.Event) -> Notice:
+    def notice(self, waiting: Waiting, is_stopping: StopSignal) -> Notice:
         return Notice(waiting.event, "Title", "Text", NOON)
 
     def finish(self, waiting: Waiting, outcome: Outcome) -> None:

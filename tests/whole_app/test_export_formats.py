@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ import pytest
 
 from media.ffmpeg import find_ffmpeg
 from tests.patience import LIMIT_S, until
+from tests.whole_app.sent_units import hashes, sent_units, units_of_file
 from tests.whole_app.test_exports import STEP_S, Device, burnt_times
 from tools.running import App, running_recorder
 
@@ -44,13 +44,13 @@ def exported(device: Device, folder: Path, channel: int, start: datetime, **fiel
     return {device.download(file, folder): file for file in job["files"]}
 
 
-def copied(path: Path, stream: str, form: str) -> str:
-    """Return the hash of a stream, as ffmpeg copies it out of the file."""
+def copied(path: Path, stream: str, form: str) -> bytes:
+    """Return a stream, as ffmpeg copies it out of the file."""
     options = ["-v", "error", *(["-ignore_editlist", "1"] if path.suffix == ".mp4" else []), "-i", str(path)]
     command = [str(find_ffmpeg()), *options, "-map", f"0:{stream}", "-c", "copy", "-f", form, "-"]
     data = subprocess.run(command, capture_output=True, check=True, timeout=LIMIT_S).stdout
     assert data
-    return hashlib.sha256(data).hexdigest()
+    return data
 
 
 def start_in(device: Device, channel: int) -> datetime:
@@ -58,7 +58,9 @@ def start_in(device: Device, channel: int) -> datetime:
 
 
 @pytest.mark.parametrize(("channel", "codec"), [(1, "h264"), (2, "hevc")])
-def test_an_original_has_the_same_video_as_a_master(device: Device, tmp_path: Path, channel: int, codec: str) -> None:
+def test_original_and_master_have_the_units_that_were_sent(
+    device: Device, tmp_path: Path, channel: int, codec: str
+) -> None:
     start = start_in(device, channel)
     (original, described), (subtitles, _) = exported(
         device, tmp_path, channel, start, format="original", subtitles=True
@@ -75,6 +77,15 @@ def test_an_original_has_the_same_video_as_a_master(device: Device, tmp_path: Pa
     assert (described["kind"], described["audio_codec"]) == ("master", "aac")
     assert described["recorded_audio_codec"] == recorded
     assert copied(original, "v", codec) == copied(master, "v", codec)
+    around = start - timedelta(seconds=10), start + LENGTH + timedelta(seconds=10)
+    sent = sent_units(device.recorder, channel, codec, *around)
+    delivered = units_of_file(copied(master, "v", codec))
+    assert hashes(codec, delivered, sets=True) == hashes(codec, [unit for _, unit in sent], sets=True)
+    frames = hashes(codec, delivered)
+    before = [unit for at_s, unit in sent if at_s < int(start.timestamp())]  # each second begins with a key frame
+    assert len(before) < len(sent)
+    assert len(frames) >= LENGTH.total_seconds() / STEP_S
+    assert frames == hashes(codec, [unit for _, unit in sent[len(before) :]])[: len(frames)]
 
 
 def test_h264_copies_show_the_frames_of_their_masters(device: Device, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ class ExportEdit(RequestModel):
 
 
 class GapOfExport(AnswerModel):
-    """A part of a range that no file shows."""
+    """A part of a range that no file shows. `server`: the name of the server that has it, for the reason away."""
 
     start_time: Time = Field(validation_alias="start")
     end_time: Time = Field(validation_alias="end")
@@ -130,6 +130,7 @@ class GapOfExport(AnswerModel):
         description="not_recorded; not_sent: the list of recordings has one; away: only another server has it, which "
         "does not answer; unknown; or why the server has not recorded it, as in coverage"
     )
+    server: str | None
 
 
 class RangeOfExport(BaseModel):

@@ -101,9 +101,9 @@ export function rangeLines(job, namesOf, clock) {
  */
 export function gapLines(job, namesOf, clock) {
   const lines = job.ranges.flatMap((range) =>
-    range.gaps.map(({ start_time: start, end_time: end, reason }) => {
+    range.gaps.map(({ start_time: start, end_time: end, ...gap }) => {
       const place = job.ranges.length > 1 ? `${placesText([range], namesOf)} · ` : '';
-      const why = gapReason(reason);
+      const why = gapReason(gap);
       return `Missing: ${place}${rangeText(Date.parse(start), Date.parse(end), clock)}${why ? `: ${why}` : ''}`;
     }),
   );

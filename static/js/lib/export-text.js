@@ -116,8 +116,13 @@ const GAPS = {
   away: 'it is on another server, which did not answer',
 };
 
-/** Return the reason for a gap of an export as a clause; '' if it is unknown. @param {string} reason */
-export function gapReason(reason) {
+/**
+ * Return the reason for a gap of an export as a clause; '' if it is unknown.
+ *
+ * @param {Pick<import('./export-types.js').GapOfExport, 'reason'|'server'>} gap
+ */
+export function gapReason({ reason, server }) {
+  if (reason === 'away' && server) return `it is on the server “${server}”, which did not answer`;
   return Object.hasOwn(GAPS, reason) ? (GAPS[reason] ?? '') : reasonThen(reason);
 }
 

@@ -93,11 +93,13 @@ export {};
  */
 
 /**
- * @typedef {object} GapOfExport A part of a range that no file shows.
+ * @typedef {object} GapOfExport A part of a range that no file shows. `server`: the name of the server that has it, for
+ *   the reason away.
  * @property {string} start_time RFC 3339, UTC
  * @property {string} end_time RFC 3339, UTC
  * @property {string} reason not_recorded; not_sent: the list of recordings has one; away: only another server has it,
  *   which does not answer; unknown; or why the server has not recorded it, as in coverage
+ * @property {string|null} server
  */
 
 /**

@@ -85,7 +85,7 @@ $(VENV)/.installed-object-storage: requirements-object-storage.txt constraints.t
 	@set -o pipefail; $(PIP) install -r requirements-object-storage.txt -c constraints.txt | $(SHOW) "Python package"
 	@touch $@
 
-# Without the packages' own wishes: they conflict with the versions of the environment.
+# Without the dependencies that the packages declare: they conflict with the versions of the environment.
 $(VENV)/.s3-server: requirements-s3-server.txt | $(VENV)/bin/python
 	@rm -rf $(VENV)/s3-server
 	@set -o pipefail; $(PIP) install --no-deps --target $(VENV)/s3-server -r requirements-s3-server.txt | $(SHOW) "Python package"

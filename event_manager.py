@@ -21,16 +21,16 @@ from core.settings import Settings
 from database import Database
 from events.channels import channel_of_event
 from events.imports import EventImports
-from events.intake import EventIntake
 from events.log import EventLog
 from events.looks import EventLooks
+from events.merger import EventMerger
 from events.pictures import EventPictures
 from events.retention import EventRetention
 from events.states import MOST_OPEN, EventStates
 from events.store import SubscriptionStore
 from events.subscription import CameraSubscription
 from events.switches import EventSwitches
-from events.topics import DeviceTold, DeviceTopics
+from events.topics import DeviceReport, DeviceTopics
 from events.words import KnownNames, Understood, parse_words
 from onvif_manager import OnvifManager
 
@@ -55,7 +55,7 @@ class EventManager:
         self._telling = threading.Lock()  # one thread at a time tells, so that the order stays
         self._states: dict[int, EventStates] = {}
         self._problems: dict[int, EventProblem] = {}
-        self._intake = EventIntake(self.log, clock)
+        self._merger = EventMerger(self.log, clock)
         self.topics = DeviceTopics()
         self.pictures = EventPictures(
             settings.data_dir / "event-pictures",
@@ -149,7 +149,7 @@ class EventManager:
         except DeviceError as error:
             self.topics.note_unlisted(camera_id, error.code, self._clock.monotonic_s())
 
-    def told(self, camera_id: int) -> DeviceTold:
+    def told(self, camera_id: int) -> DeviceReport:
         """Return the topics and the newest messages of a camera."""
         told = self.topics.told(camera_id, self._clock.now_utc())
         return replace(told, begun_left_out=self._begun_left_out(camera_id))
@@ -300,7 +300,7 @@ class EventManager:
                 self._telling.release()
 
     def _tell_one(self, activity: ChannelActivity) -> None:
-        self._intake.take(activity, is_wanted=self._switches.is_on(activity.camera_id))
+        self._merger.take(activity, is_wanted=self._switches.is_on(activity.camera_id))
         if activity.kind.is_activity:
             for listener in self._listeners:
                 try:

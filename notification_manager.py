@@ -317,7 +317,7 @@ class NotificationManager:
         if self._takes_over:
             self._take_over()
         if self._sinks.has_mqtt():
-            self._sinks.show_devices(self._shown.devices(), self._dispatcher.board.states())
+            self._sinks.show_devices(self._shown.devices(), self._dispatcher.states.states())
         now_s = self._clock.monotonic_s()
         if now_s - self._pruned_s >= _PRUNES_EVERY_S:
             self._pruned_s = now_s

@@ -35,7 +35,7 @@ __all__ = ["PictureManager"]
 MOST_TIMES = 1500
 """Most times in one answer: a day of minutes, or four hours at steps of ten seconds."""
 _STOP_S = 3.0
-_RENEW_S = 1.0  # a wish for a picture lasts two seconds
+_RENEW_S = 1.0  # a request for a picture lasts two seconds
 _PLAYABLE = frozenset({SpanState.RECORDED, SpanState.UNKNOWN})
 
 

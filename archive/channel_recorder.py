@@ -105,7 +105,7 @@ class ChannelRecorder:
         self._parts = parts
         self._gaps = gaps
         self._streams: dict[RecordedQuality, StreamRecorder] = {}
-        self._wished_since: datetime | None = None  # the rule wishes to record since then
+        self._wanted_since: datetime | None = None  # the rule asks for recording since then
         self._waits_since: datetime | None = None  # for an event
         self._is_watching = False  # `events` follows the device
         self._is_deaf = False  # the present outage is one of the device's events
@@ -123,23 +123,23 @@ class ChannelRecorder:
         `channel`: as the camera has it; None if it does not have it, and `problem` is the reason.
         """
         now = self._parts.clock.now_utc()
-        unwished = self._unwished(rule, now)
-        self._wished_since = None if unwished else self._wished_since or now
-        if unwished is not None:
-            self._stop(unwished)
+        unwanted = self._unwanted(rule, now)
+        self._wanted_since = None if unwanted else self._wanted_since or now
+        if unwanted is not None:
+            self._stop(unwanted)
             self.outage.end(now)
         elif pause is not None:
             self._stop(GapReason.PAUSED)
-            self.outage.paused(max(pause.since, self._wished_since or now), pause.by)
+            self.outage.paused(max(pause.since, self._wanted_since or now), pause.by)
         else:
             self._record(rule, channel, problem)
             return
-        if unwished is GapReason.SWITCHED_OFF:
+        if unwanted is GapReason.SWITCHED_OFF:
             self._set_state(rule, RecordingStateName.OFF, None)
         elif pause is not None:
             self._set_state(rule, RecordingStateName.PAUSED, GapReason.PAUSED, pause)
         else:
-            self._set_state(rule, RecordingStateName.WAITING, unwished)
+            self._set_state(rule, RecordingStateName.WAITING, unwanted)
 
     def finish(self, reason: GapReason) -> None:
         """End all streams: the channel has no rule any more, or the app stops."""
@@ -166,7 +166,7 @@ class ChannelRecorder:
     # -- inside ------------------------------------------------------------------------------------
 
     @staticmethod
-    def _unwished(rule: RecordingRule, now: datetime) -> GapReason | None:
+    def _unwanted(rule: RecordingRule, now: datetime) -> GapReason | None:
         if rule.mode is RecordingMode.OFF:
             return GapReason.SWITCHED_OFF
         if rule.mode is RecordingMode.SCHEDULE and not schedule_of(rule).is_active(now):

@@ -1,7 +1,7 @@
 """The free space that each volume must keep, and the volumes on which the retention makes space.
 
-Several volumes are one archive in the order of time: space is made only if no volume has room, and then on the volume
-with the oldest footage that may be deleted.
+Several volumes are one archive in the order of time: the retention makes space only if no volume has free space, and
+then on the volume with the oldest footage that may be deleted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DELETABLE = _WRITABLE | {VolumeState.FULL}
 def floor_of(size_bytes: int, inflow_bytes_per_day: float, min_free_bytes: int) -> int:
     """Return the free bytes below which the oldest recordings go: 5 %, the setting, or an hour of inflow.
 
-    On a small disk it is at most half of the disk, so that there is room for recordings.
+    On a small disk it is at most half of the disk, so that there is space for recordings.
     """
     return min(max(size_bytes // _SHARE, min_free_bytes, round(inflow_bytes_per_day / 24)), size_bytes // 2)
 
@@ -53,7 +53,7 @@ class VolumeSpace:
         return self.free_bytes < self.floor_bytes and not self.volume.is_former
 
     @property
-    def has_room(self) -> bool:
+    def has_space(self) -> bool:
         """True if new files go there without need of space."""
         return not self.is_short and not self.is_held and self.volume.state in _WRITABLE
 
@@ -95,7 +95,7 @@ def spaces_of(
 
 def needs_of(spaces: Sequence[VolumeSpace], planner: RetentionPlanner, index: ArchiveIndex) -> list[VolumeNeed]:
     """Return the need of each volume."""
-    if any(space.has_room for space in spaces):
+    if any(space.has_space for space in spaces):
         return [space.need(makes_space=False) for space in spaces]
     short = {space.volume.id for space in spaces if space.is_short or space.is_held}
     chosen = None

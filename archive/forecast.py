@@ -1,7 +1,7 @@
-"""How long the recordings last: pure calculations from bytes per day, wishes and capacity.
+"""How long the recordings last: pure calculations from bytes per day, limits and capacity.
 
 The retention deletes the oldest footage of all channels first. So all channels of a volume reach equally far back,
-except those that reach the end of their own wish before.
+except those that reach their own limit before.
 """
 
 from __future__ import annotations
@@ -17,24 +17,22 @@ _SHORTEST_MS = 10_000  # as long as the first bytes need to the index
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A channel's share of a volume. `wished_days`: as the rule wishes or limits, inf without a wish.
+    """A channel's share of a volume. `most_days`: by the limits of the rule, inf without one.
 
     `held_days`: how far back its unkept recordings reach.
     """
 
     bytes_per_day: float
-    wished_days: float = math.inf
+    most_days: float = math.inf
     held_days: float = 0.0
 
 
-def wished_days(
-    bytes_per_day: float, keep_days: float | None, keep_bytes: int | None, limit_days: float | None
-) -> float:
-    """Return the days that a rule lets a channel hold; inf without a wish or a limit."""
-    wishes = [days for days in (keep_days, limit_days) if days is not None]
+def most_days(bytes_per_day: float, keep_days: float | None, keep_bytes: int | None, limit_days: float | None) -> float:
+    """Return the days that a rule lets a channel hold; inf without a limit."""
+    limits = [days for days in (keep_days, limit_days) if days is not None]
     if keep_bytes is not None and bytes_per_day > 0:
-        wishes.append(keep_bytes / bytes_per_day)
-    return min(wishes, default=math.inf)
+        limits.append(keep_bytes / bytes_per_day)
+    return min(limits, default=math.inf)
 
 
 def inflow_window_ms(oldest_ms: int, now_ms: int) -> int:
@@ -46,26 +44,26 @@ def inflow_window_ms(oldest_ms: int, now_ms: int) -> int:
 
 
 def common_days(loads: Sequence[Load], capacity_bytes: float) -> float:
-    """Return how many days all channels reach back once the capacity is used up; inf if all wishes fit."""
+    """Return how many days all channels reach back once the capacity is used up; inf if all limits fit."""
     left_bytes = capacity_bytes
-    waiting = sorted((load for load in loads if load.bytes_per_day > 0), key=lambda load: load.wished_days)
+    waiting = sorted((load for load in loads if load.bytes_per_day > 0), key=lambda load: load.most_days)
     for place, load in enumerate(waiting):
         rate = sum(each.bytes_per_day for each in waiting[place:])  # no running difference: it would round to nothing
-        if load.wished_days * rate > left_bytes:
+        if load.most_days * rate > left_bytes:
             return max(0.0, left_bytes / rate)
-        left_bytes -= load.wished_days * load.bytes_per_day
+        left_bytes -= load.most_days * load.bytes_per_day
     return math.inf
 
 
 def full_in_days(loads: Sequence[Load], spare_bytes: float) -> float:
-    """Return the days until `spare_bytes` more are used; inf if the wishes end the growth before.
+    """Return the days until `spare_bytes` more are used; inf if the limits end the growth before.
 
-    A channel's bytes grow until its recordings reach back as far as its wish.
+    A channel's bytes grow until its recordings reach back as far as its limit.
     """
     if spare_bytes <= 0:
         return 0.0
     growing = sorted(
-        (max(0.0, load.wished_days - load.held_days), load.bytes_per_day) for load in loads if load.bytes_per_day > 0
+        (max(0.0, load.most_days - load.held_days), load.bytes_per_day) for load in loads if load.bytes_per_day > 0
     )
     at_days = 0.0
     for place, (until_days, _) in enumerate(growing):

@@ -1,4 +1,4 @@
-"""Gaps: times that a rule wishes to record, and that are not recorded. Users get an alert for the long ones."""
+"""Gaps: times that a rule asks for, and that are not recorded. Users get an alert for the long ones."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Outage:
             self._alert(self._gap)
 
     def end(self, end: datetime) -> None:
-        """The outage is over: the first frame has come, or the rule wishes no recording any more."""
+        """The outage is over: the first frame has come, or the rule asks for no recording any more."""
         if self._start is None:
             return
         if self._gap is not None:

@@ -1,6 +1,6 @@
 """Pauses: users stop the recording of a channel for privacy, until a time or until another user resumes it.
 
-All pauses stay in the database: a backfill never fetches their time, whatever the rule wished then.
+All pauses stay in the database: a backfill never fetches their time, whatever the rule asked for then.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The pre-roll: holds the last seconds of a stream in memory, so that the recording of an event begins before it.
 
-Groups of pictures are held whole, from the key frame before the wished time on: the first picture is never later than
-that time.
+Groups of pictures are held whole, from the key frame before the requested time on: the first picture is never later
+than that time.
 """
 
 from __future__ import annotations

@@ -338,7 +338,7 @@ class ChannelRecorders:
     def _add_time_off(self, place: _Place, rule: RecordingRule, alive: datetime, now: datetime) -> None:
         """Add the gaps of the time without a recorder, unless the channel is paused."""
         if self._pauses.pause_of(*place) is None:
-            for start, end in _wished(rule, self._paused_until(*place, alive, now), now):
+            for start, end in _wanted(rule, self._paused_until(*place, alive, now), now):
                 self._add_server_off(*place, start, end)
 
     def _paused_until(self, camera_id: int, channel: int, alive: datetime, now: datetime) -> datetime:
@@ -356,8 +356,8 @@ class ChannelRecorders:
             log.warning("camera %d, channel %d: not recorded for %.0f s, the app was off", camera_id, channel, lasted_s)
 
 
-def _wished(rule: RecordingRule, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-    """Return the parts of [start, end) that the rule wishes to have."""
+def _wanted(rule: RecordingRule, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+    """Return the parts of [start, end) that the rule asks for."""
     if start >= end or rule.mode is RecordingMode.OFF:
         return []
     if rule.mode is RecordingMode.SCHEDULE:

@@ -2,7 +2,7 @@
 
 The order: footage beyond a limit by law, kept or not; footage older than its channel's days; the oldest of a channel
 with too many bytes; the oldest of a volume with too little free space. Only the first step takes kept footage. The
-steps before the last one take channels over their wish first, also while more is due than one pass may delete.
+steps before the last one take channels over their limit first, also while more is due than one pass may delete.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class RetentionPlanner:
 
         `by_age`: False while the present time is in doubt; no file is due because of its age then.
 
-        A quarter of `most` is for space alone: a shorter wish must not fill a disk by keeping the retention busy.
+        A quarter of `most` is for space alone: a shorter limit must not fill a disk by keeping the retention busy.
         """
         self._most = most * 3 // 4
         self._plan = RetentionPlan()

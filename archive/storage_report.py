@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from archive.disk_calls import DiskCalls
 from archive.floors import floor_of, space_of
-from archive.forecast import DAY_MS, Load, common_days, full_in_days, wished_days
+from archive.forecast import DAY_MS, Load, common_days, full_in_days, most_days
 from archive.index_sums import Place, PlaceEnds, bytes_in_spans, ends_of_places
 from archive.kept import NOTHING_KEPT, Channel
 from archive.records import IndexedFile, from_ms, to_ms
@@ -110,7 +110,7 @@ class StorageReport:
         return _Measured(now_ms, rules, sizes, kept_sums, ends, inflow, planner, damaged)
 
     def _spaces(self, measured: _Measured) -> dict[int, _Space]:
-        """Return the space of the volumes that answer. New files go to the first of them with room."""
+        """Return the space of the volumes that answer. New files go to the first of them with free space."""
         found: dict[int, _Space] = {}
         inflow, spare_bytes = sum(measured.inflow.values()), 0
         for volume in self._parts.volumes.all():
@@ -156,7 +156,7 @@ def _load(measured: _Measured, channel: Channel) -> Load:
     rule = measured.rules.get(channel, _NO_RULE)
     oldest = measured.oldest_of(channel)
     held_days = 0.0 if oldest is None else max(0.0, (measured.now_ms - oldest.start_ms) / DAY_MS)
-    return Load(rate, wished_days(rate, rule.keep_days, rule.keep_bytes, rule.limit_days), held_days)
+    return Load(rate, most_days(rate, rule.keep_days, rule.keep_bytes, rule.limit_days), held_days)
 
 
 def _channel_use(measured: _Measured, channel: Channel, load: Load, days: float) -> ChannelUse:
@@ -164,7 +164,7 @@ def _channel_use(measured: _Measured, channel: Channel, load: Load, days: float)
     rule = measured.rules.get(channel, _NO_RULE)
     oldest = measured.oldest_of(channel)
     newest_ms = max((measured.ends[place].newest_ms for place in places if place in measured.ends), default=None)
-    expected_days = min(load.wished_days, days) if load.bytes_per_day else math.inf
+    expected_days = min(load.most_days, days) if load.bytes_per_day else math.inf
     return ChannelUse(
         camera_id=channel[0],
         channel=channel[1],
@@ -173,7 +173,7 @@ def _channel_use(measured: _Measured, channel: Channel, load: Load, days: float)
         oldest=None if oldest is None else from_ms(oldest.start_ms),
         newest=None if newest_ms is None else from_ms(newest_ms),
         inflow_bytes_per_day=round(load.bytes_per_day),
-        wished_days=_finite(load.wished_days),
+        wished_days=_finite(load.most_days),
         expected_days=_finite(expected_days),
         limit_days=rule.limit_days,
     )

@@ -23,7 +23,7 @@ class VolumeUse:
     """A volume, its space and its forecast. Sizes are None while the volume does not answer.
 
     `used_bytes`: by recordings; `kept_bytes` of them are in kept ranges. Below `floor_bytes` of free space the oldest
-    recordings are deleted. `full_at`: the time when that begins, None if the wishes of all channels fit.
+    recordings are deleted. `full_at`: the time when that begins, None if the limits of all channels fit.
     `damaged_files`: files that nothing can be read from; they count and are deleted like recordings.
     """
 
@@ -47,7 +47,7 @@ class VolumeUse:
 class ChannelUse:
     """A channel's recordings on all volumes. `oldest`: of the unkept recordings.
 
-    `wished_days`: as its rule says, None without a wish. `expected_days`: how far back its recordings will reach, None
+    `wished_days`: as its rule says, None without a limit. `expected_days`: how far back its recordings will reach, None
     if that cannot be told. `limit_days`: recordings beyond it are always deleted, kept ones too.
     """
 

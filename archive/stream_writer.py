@@ -26,7 +26,7 @@ class QueueBudget:
     """Counts the bytes that wait for one volume: at most 64 MB, or 6 MB for each stream if there are more than ten.
 
     A whole pre-roll comes when an event begins. Pre-rolls have their own limit, `held_bytes`, so that the live units
-    after them find room.
+    after them find space.
     """
 
     def __init__(self, limit_bytes: int = QUEUE_BYTES, *, held_bytes: int = 0) -> None:

@@ -200,7 +200,7 @@ class Volume:
         if status.f_flag & os.ST_RDONLY:
             return VolumeState.READ_ONLY, "The disk is mounted read-only."
         if status.f_files and not status.f_favail:
-            return VolumeState.FULL, "The disk has no room for another file's name (no inodes)."
+            return VolumeState.FULL, "The disk has no space for another file's name (no inodes)."
         free_bytes = status.f_bavail * status.f_frsize
         was_full = self._state is VolumeState.FULL
         if free_bytes < self._reserve_bytes + (MARGIN_BYTES if was_full and self._reserve_bytes else 0):

@@ -154,20 +154,20 @@ class BackfillPlanner:
             if is_filled(gap) and gap.end is not None and now - gap.end > SETTLED
         )
         jobs = self._store.jobs(camera_id, channel)
-        wished = without(common(gaps, [Stretch(since, now)]), [*taken_by_jobs(jobs, now), *tried_in_vain(jobs)])
-        if not wished:
+        wanted = without(common(gaps, [Stretch(since, now)]), [*taken_by_jobs(jobs, now), *tried_in_vain(jobs)])
+        if not wanted:
             return []
         known, now_s = self._asked.get((camera_id, channel)), self._clock.monotonic_s()
         if known is None or now_s >= known.next_s or (known.is_complete and known.gaps != gaps):
-            window = Stretch(min(it.start for it in wished), max(it.end for it in wished))
+            window = Stretch(min(it.start for it in wanted), max(it.end for it in wanted))
             if known is not None:
-                self._read_late_lists(camera_id, channel, wished, now)
+                self._read_late_lists(camera_id, channel, wanted, now)
             found = self._targets.find(camera_id, channel, window, resumes=False)
             times = known.times + 1 if known is not None and found.is_complete and known.gaps == gaps else 1
             wait_s = growing_wait_s(times, _ASK_AGAIN_S, _ASK_AT_MOST_S)
             known = _Answer(gaps, found.stretches, found.is_complete, now_s + wait_s, times)
             self._asked[camera_id, channel] = known
-        return wanted_stretches(wished, known.stretches, ())
+        return wanted_stretches(wanted, known.stretches, ())
 
     def _read_late_lists(self, camera_id: int, channel: int, gaps: list[Stretch], now: datetime) -> None:
         """Ask the recorder again for gaps that have just ended: the index has its first answer."""

@@ -19,7 +19,7 @@ SETTLED = timedelta(minutes=2)
 SHORTEST_S = 10.0
 """A shorter gap is left alone: a fetched stretch begins with a key frame, so a few seconds of each gap may stay."""
 
-# The archive was to record these, and could not. A pause is a user's wish, so its time is never fetched.
+# The archive was to record these, and could not. A user asks for a pause, so its time is never fetched.
 _FILLED = frozenset(
     {
         GapReason.DEVICE_AWAY,
@@ -83,13 +83,13 @@ def common(one: Iterable[Stretch], other: Iterable[Stretch]) -> list[Stretch]:
 
 
 def wanted_stretches(
-    wished: Iterable[Stretch],
+    wanted: Iterable[Stretch],
     on_device: Iterable[Stretch],
     archived: Iterable[Stretch],
     refused: Iterable[Stretch] = (),
 ) -> list[Stretch]:
-    """Return what to fetch: wished, on the device, not in the archive, and not in vain before (`refused`)."""
-    left = without(without(common(wished, on_device), archived), refused)
+    """Return what to fetch: wanted, on the device, not in the archive, and not in vain before (`refused`)."""
+    left = without(without(common(wanted, on_device), archived), refused)
     return [stretch for stretch in left if stretch.length_s >= SHORTEST_S]
 
 

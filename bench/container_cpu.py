@@ -47,12 +47,12 @@ def run(seconds: int) -> None:
     audio = AudioFormat("pcm_alaw", 8000, 1)
     packets = film(seconds)
     pictures = VideoDepacketizer(VideoTrack(H264, 96, 90_000, "", {"sps": SPS, "pps": PPS}))
-    sounds = AudioDepacketizer(AudioTrack(audio, 8, 8000, "", "PCMA/8000"))
+    audio_packets = AudioDepacketizer(AudioTrack(audio, 8, 8000, "", "PCMA/8000"))
     build = SegmentBuilder(VideoFormat("h264", 1920, 1080), audio, pictures.parameter_sets)
     made = total = 0
     begun_s = time.process_time()
     for packet in packets:
-        for unit in (pictures if packet.track == VIDEO else sounds).push((packet,)):
+        for unit in (pictures if packet.track == VIDEO else audio_packets).push((packet,)):
             for segment in build.push(unit):
                 made += 1
                 total += len(segment.data)

@@ -119,7 +119,7 @@ class RecordingRule:
     """The rule of a channel. `qualities` is empty only if `mode` is off.
 
     `schedule` and `time_zone` (IANA name, "" for the server's) count for the mode `schedule`; `pre_s` and `post_s` for
-    `events`. `keep_days` and `keep_bytes`: wishes for the retention, None for no limit. Footage older than `limit_days`
+    `events`. `keep_days` and `keep_bytes`: limits for the retention, None for none. Footage older than `limit_days`
     is always deleted, kept ranges too, because a law or a contract demands it.
     """
 
@@ -199,7 +199,7 @@ class ArchivedStream:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveGap:
-    """A time that the rule of a channel wishes to have and the archive does not have."""
+    """A time that the rule of a channel asks for and the archive does not have."""
 
     camera_id: int
     channel: int

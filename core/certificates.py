@@ -152,7 +152,7 @@ class PinnedCertificates:
                 self._pins.pop((host, port), None)
 
     def _check_ports(self, host: str) -> None:
-        """Raise CameraBadAnswer if the host has no room for another pin. Call it with the lock held."""
+        """Raise CameraBadAnswer if the host has its most pins. Call it with the lock held."""
         if sum(pin.host == host for pin in self._pins.values()) >= _MOST_PORTS:
             raise CameraBadAnswer(f"The device uses TLS at more than {_MOST_PORTS} ports, and the app trusts no more.")
 

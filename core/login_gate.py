@@ -5,8 +5,8 @@ simultaneously. So:
 
 - While a credential is unproven, only one attempt is under way at a time, and the others wait for its outcome. Other
   credentials that the device has never accepted wait, too.
-- A refused credential is blocked for `retry_after_s`. A user's wish to try again lifts the block once, until the device
-  accepts a login, and only if the device has refused it once: eight clicks on Refresh must not cost eight
+- A refused credential is blocked for `retry_after_s`. A user's request to try again lifts the block once, until the
+  device accepts a login, and only if the device has refused it once: eight clicks on Refresh must not cost eight
   wrong logins.
 - An edited credential counts as a new one, and so does one for which the user now allows a readable password. But after
   three wrong logins within that time the next must wait, too. One attempt may send several, in different kinds of
@@ -29,7 +29,7 @@ from core.records import Credential
 
 _PROVEN_FOR_S = 30.0
 _MOST_REFUSALS = 3  # wrong logins within `retry_after_s` at one device; many recorders lock an account after five
-_MOST_RETRIED = 2  # wrong logins after which a user's wish to try again must wait, too
+_MOST_RETRIED = 2  # wrong logins after which a user's request to try again must wait, too
 _MOST_CUTS = 2  # logins that the device cut off, before they count as refused
 _MOST_ENTRIES = 64  # of one device; a limit for scripts that try passwords for days
 _REFUSED = "The device refuses this user name or password. The app does not try it again for {left} s."
@@ -56,7 +56,7 @@ class _Entry:
     holder: int = 0
     is_known: bool = False  # the device accepted this credential last time
     refusals: int = 0  # refused logins since it was accepted, or since its last block ended
-    may_retry: bool = True  # a user's wish to try again still lifts a block
+    may_retry: bool = True  # a user's request to try again still lifts a block
     hint: str = ""  # for the user, on the last refusal
 
     @property

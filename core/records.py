@@ -65,7 +65,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class LearnedAccess:
-    """How a device was reached where the standard leaves room, kept for the next connection.
+    """How a device was reached where the standard leaves a choice, kept for the next connection.
 
     `path`: of its device service, empty for the one of its address. `logins`: service and kind of login. `places`:
     service and address of services at another port. `recording_zone_s`: the seconds to take off its times of

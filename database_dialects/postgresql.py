@@ -199,7 +199,7 @@ class PostgresDialect:
         return {str(name): str(sequence) for name, sequence in found if sequence is not None}
 
     def purge_deleted(self, session: Session) -> None:
-        """Do nothing: VACUUM removes old rows, and backups of the server keep them as long as its owner wishes."""
+        """Do nothing: VACUUM removes old rows, and backups of the server keep them as long as its owner has set."""
 
     def _make_engine(self) -> Engine:
         import psycopg  # noqa: PLC0415 - an optional package

@@ -59,7 +59,7 @@ class EventPictures:
             for used_s, name, size in sorted(found):
                 self._files[name] = (size, used_s)
                 self._bytes += size
-            self._make_room()
+            self._make_space()
 
     def expect(self, camera_id: int, event_id: int) -> None:
         """The picture of an event is taken soon. `give_up` follows, whether it was taken or not."""
@@ -98,7 +98,7 @@ class EventPictures:
             self._forget(name)
             self._files[name] = (len(jpeg), time.time())
             self._bytes += len(jpeg)
-            self._make_room()
+            self._make_space()
             return name in self._files
 
     def get(self, camera_id: int, event_id: int) -> bytes | None:
@@ -148,7 +148,7 @@ class EventPictures:
             for name in [name for name in self._files if name.startswith(f"camera{camera_id}_")]:
                 self._remove(name)
 
-    def _make_room(self) -> None:
+    def _make_space(self) -> None:
         while self._bytes > self._most_bytes and self._files:
             self._remove(next(iter(self._files)))
 

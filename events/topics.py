@@ -47,7 +47,7 @@ class ToldTopic:
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceTold:
+class DeviceReport:
     """All that a device has told, the topics by name. `left_out`: messages of topics beyond the limit.
 
     `unlisted_code`: of the error if the device did not list its topics, otherwise empty. `begun_left_out`: messages
@@ -121,15 +121,15 @@ class DeviceTopics:
                 if (topic := self._topic(device, listed.topic, listed.kind)) is not None:
                     device.topics[listed.topic] = replace(topic, is_listed=True)
 
-    def told(self, camera_id: int, now: datetime) -> DeviceTold:
+    def told(self, camera_id: int, now: datetime) -> DeviceReport:
         """Return all that a device has told, with the messages of the last minute."""
         with self._lock:
             device = self._devices.get(camera_id)
             if device is None:
-                return DeviceTold()
+                return DeviceReport()
             topics = sorted(device.topics.values(), key=lambda one: one.topic)
             recent = [message for message in device.recent if now - message.at <= RECENT]
-            return DeviceTold(tuple(topics), tuple(recent), device.left_out, device.unlisted_code)
+            return DeviceReport(tuple(topics), tuple(recent), device.left_out, device.unlisted_code)
 
     def forget(self, camera_id: int) -> None:
         with self._lock:

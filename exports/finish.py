@@ -30,7 +30,7 @@ from media.mp4.writer import Mp4Writer
 
 SUBTITLES = "subrip"  # as FFmpeg names it
 ORIGINAL = "original"
-_AUDIO, _TEXT = "sound.frames", "text.frames"  # temporary files
+_AUDIO, _TEXT = "audio.frames", "text.frames"  # temporary files
 _TEMPORARY = (_AUDIO, _TEXT, "*.part", "*.sets")
 _CHECK_EVERY = 1000
 _NOT_HELD = "a file of this kind cannot hold it"
@@ -189,7 +189,7 @@ class RangeFiles:
                 return copy_audio(audio, stretch.formats.audio_config, units, begins_s, ends_s, file)
         if audio.codec not in ENCODED:
             return None
-        pcm, adts = self._folder / "sound.pcm", self._folder / "sound.adts"
+        pcm, adts = self._folder / "audio.pcm", self._folder / "audio.adts"
         try:
             with CheckedFile(pcm, self._space) as file:
                 write_pcm(audio, units, begins_s, ends_s, file)
@@ -209,7 +209,7 @@ class RangeFiles:
     def _encode(self, codec: str, rate: int, channels: int, length_s: float) -> None:
         """Wait for ffmpeg. Raise Unavailable if it fails."""
         command = aac_command(
-            find_ffmpeg(self._context.settings.ffmpeg), codec, rate, channels, "sound.pcm", "sound.adts"
+            find_ffmpeg(self._context.settings.ffmpeg), codec, rate, channels, "audio.pcm", "audio.adts"
         )
         longest_s = _ENCODE_S + length_s / _ENCODES_AT_LEAST
         if not run_ffmpeg(self._context, command, self._folder, self._check, silent_s=longest_s):

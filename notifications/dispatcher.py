@@ -21,7 +21,7 @@ from notifications.incoming import IncomingEvents, LeftOut
 from notifications.losses import Loss, Losses
 from notifications.records import Rule
 from notifications.rules import CoolDowns, is_active, is_long_enough, is_news, wants
-from notifications.states import StateBoard, StateChange
+from notifications.states import ChannelStates, StateChange
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Dispatcher:
         self._pending_of: Counter[int] = Counter()  # by rule id
         self._losses = Losses()
         self._cool_downs = CoolDowns()
-        self.board = StateBoard()
+        self.states = ChannelStates()
 
     def take(self, event: LoggedEvent) -> None:
         """Take a new event, or one that has changed. Does not wait."""
@@ -101,21 +101,21 @@ class Dispatcher:
             incoming, left_out = self._incoming.take_all()
             removed, self._removed = self._removed, set()
         for camera_id in removed:
-            self.board.forget_camera(camera_id)
+            self.states.forget_camera(camera_id)
         self._note_left_out(left_out, rules)
         result = StepResult()
         for event in incoming:
-            result.changes += self.board.take(event, self._clock.monotonic_s())
+            result.changes += self.states.take(event, self._clock.monotonic_s())
             if self._is_to_decide(event):
                 self._decide(event, rules, result)
         self._decide_pending(rules, result)
-        result.changes += self.board.tick(self._clock.monotonic_s())
+        result.changes += self.states.tick(self._clock.monotonic_s())
         with self._news:
-            self._incoming.note_open(self.board.open_events())
+            self._incoming.note_open(self.states.open_events())
         result.losses = self._losses.take_due(self._clock.monotonic_s())
         for loss in result.losses:
             log.warning("rule %d: %d events were too many for notifications about them", loss.rule.id, loss.count)
-        times = [self._pending[0][0] if self._pending else None, self.board.next_s(), self._losses.next_s()]
+        times = [self._pending[0][0] if self._pending else None, self.states.next_s(), self._losses.next_s()]
         result.next_s = min((one for one in times if one is not None), default=None)
         return result
 

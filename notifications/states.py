@@ -29,7 +29,7 @@ class StateChange:
     is_on: bool
 
 
-class StateBoard:
+class ChannelStates:
     """Counts the open events of each channel and kind. For one thread."""
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ _Found = TypeVar("_Found", bound=Hashable)
 PAGE = 500
 _MIN_RESULTS = 100
 # The optional parts of a request for a page. A device that refuses one form gets the next.
-_WISHES: tuple[Mapping[str, object], ...] = ({"MinResults": _MIN_RESULTS, "MaxResults": PAGE}, {"MaxResults": 50}, {})
+_OPTIONS: tuple[Mapping[str, object], ...] = ({"MinResults": _MIN_RESULTS, "MaxResults": PAGE}, {"MaxResults": 50}, {})
 _WAIT_S = 2.0  # below the timeout of a call, and short enough for `should_stop` to be checked
 _KEEP_ALIVE_S = 30.0
 _QUIET_S = 10.0  # longest time that a device may report Searching without new results
@@ -92,22 +92,22 @@ def _pages(conn: DeviceConnection, search: Search[_Found], token: str, ends_s: f
     results: Results[_Found] = Results()
     empty_pages = 0
     is_completed = False
-    wishes = list(_WISHES)
+    options = list(_OPTIONS)
     last_new_s = time.monotonic()
     while len(results.found) < search.limit and not (search.should_stop and search.should_stop()):
         began_s = time.monotonic()
         if began_s >= ends_s:
             break
         try:
-            page = _page(conn, search, token, ends_s - began_s, wishes[0])
+            page = _page(conn, search, token, ends_s - began_s, options[0])
         except (SoapFault, CameraUnsupported, CameraBadAnswer) as error:
             # After Completed, or after its last page, a device may forget the search before we ask for the rest.
             is_forgotten = isinstance(error, SoapFault) and error.has_code("InvalidToken") and bool(results.found)
             if is_completed or is_forgotten:
                 results.complete = True
                 break
-            if isinstance(error, SoapFault) and len(wishes) > 1 and not results.found:
-                del wishes[0]
+            if isinstance(error, SoapFault) and len(options) > 1 and not results.found:
+                del options[0]
                 continue
             raise
         count = _keep(results, search, page)
@@ -132,11 +132,11 @@ def _pages(conn: DeviceConnection, search: Search[_Found], token: str, ends_s: f
 
 
 def _page(
-    conn: DeviceConnection, search: Search[_Found], token: str, left_s: float, wishes: Mapping[str, object]
+    conn: DeviceConnection, search: Search[_Found], token: str, left_s: float, options: Mapping[str, object]
 ) -> Element:
     wait_s = max(0.0, min(_WAIT_S, left_s))
-    params: dict[str, object] = {"SearchToken": token, **wishes}
-    if wishes:
+    params: dict[str, object] = {"SearchToken": token, **options}
+    if options:
         params["WaitTime"] = timedelta(seconds=round(wait_s, 1))
     answer = conn.call("search", search.results, params, timeout_s=max(1.0, min(wait_s + 10.0, left_s + 1.0)))
     listed = answers.child(answer, "ResultList")

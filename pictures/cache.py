@@ -77,7 +77,7 @@ class PictureCache:
             for touched_s, name, size in sorted(found):
                 self._files[name] = _File(size, touched_s)
                 self._bytes += size
-            self._make_room()
+            self._make_space()
 
     def known_times(self, camera_id: int, channel: int, times: Iterable[int]) -> dict[int, int | None]:
         """Return those of these times that have a picture, each with the picture's own time in ms, if it is known."""
@@ -132,7 +132,7 @@ class PictureCache:
             index[time_s] = stored
             self._forget_indexes(kept=name)
             self._touch(name)
-            self._make_room(kept=name)
+            self._make_space(kept=name)
         return True
 
     def drop_camera(self, camera_id: int) -> None:
@@ -205,7 +205,7 @@ class PictureCache:
             with suppress(OSError):
                 os.utime(self._folder / name)
 
-    def _make_room(self, *, kept: str = "") -> None:
+    def _make_space(self, *, kept: str = "") -> None:
         for name in list(self._files):
             if self._bytes <= self._most_bytes:
                 return

@@ -1,7 +1,7 @@
 """The pictures that requests want of one camera, and the order in which they are made.
 
 A picture under the pointer comes first, then every sixteenth of a grid, then the others in runs. Channels whose key
-frames give no picture come last. A wish lasts two seconds after its last request.
+frames give no picture come last. A request lasts two seconds after its last repetition.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class WantedPictures:
         return Batch(first.channel, first.recording_token, first.step_s, run)
 
     def _in_turn(self) -> list[tuple[WantedPicture, float]]:
-        """Return the wishes of all channels but the last ones; those of the last ones if there are no others."""
+        """Return the requests of all channels but the last ones; those of the last ones if there are no others."""
         now_s = self._clock.monotonic_s()
         self._wanted = {key: item for key, item in self._wanted.items() if item[1] > now_s}
         items = list(self._wanted.values())

@@ -114,7 +114,7 @@ class PictureWorker:
             self._close_source()
             with self._changed:
                 if self._is_over or not self._wanted.has_any():
-                    self._thread = None  # with the lock, so that a wish that comes now starts another thread
+                    self._thread = None  # with the lock, so that a request that comes now starts another thread
                     return
 
     def _is_idle(self) -> bool:

@@ -68,7 +68,7 @@ class NodeLease:
         """True if the site of the camera, if it has one, is the site of this node."""
         return camera.site in (None, "", self.site)
 
-    def has_room(self, weight: int, load: int) -> bool:
+    def has_capacity(self, weight: int, load: int) -> bool:
         return self.capacity == 0 or load + weight <= self.capacity
 
 

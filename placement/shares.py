@@ -73,9 +73,9 @@ def decide(
         if camera.camera_id not in held and _is_free(situation, camera, me, may_take_over=may_take_over)
     ]
     claims = _claims(situation, me, free, shares, loads) if node.is_ready else ()
-    if room := _room_for_high(situation, me, free, claims, loads):
+    if missing := _capacity_for_high(situation, me, free, claims, loads):
         normal = [camera for camera in mine if camera.failover is Failover.NORMAL]
-        return Decision(claims, _enough(normal, watched, room))
+        return Decision(claims, _enough(normal, watched, missing))
     limit = shares[me] * (1 if was_shedding else _TOO_MUCH)
     gives = _shed(situation, me, mine, watched, shares, loads) if loads[me] > limit and not claims else ()
     return Decision(claims, gives, is_shedding=bool(gives))
@@ -95,7 +95,7 @@ def _claims(
 ) -> tuple[CameraLease, ...]:
     node, load, claims = situation.nodes[me], loads[me], []
     for camera in sorted(free, key=lambda it: (it.failover is not Failover.HIGH, -it.weight, it.camera_id)):
-        if not node.has_room(camera.weight, load):
+        if not node.has_capacity(camera.weight, load):
             continue
         is_named = camera.node == me  # so no other node may claim it
         fits = is_named or load + camera.weight <= shares[me]
@@ -106,10 +106,10 @@ def _claims(
 
 
 def _has_better_node(situation: Situation, me: str, camera: CameraLease, loads: Mapping[str, int]) -> bool:
-    """True if another node with fewer channels has room for the camera. Names decide between equal nodes."""
+    """True if another node with fewer channels has capacity for the camera. Names decide between equal nodes."""
     return any(
         node.may_own(camera)
-        and node.has_room(camera.weight, loads[node.name])
+        and node.has_capacity(camera.weight, loads[node.name])
         and (loads[node.name], node.name) < (loads[me], me)
         for node in situation.nodes.values()
         if node.takes_cameras
@@ -133,7 +133,7 @@ def _shed(
             and node.may_own(camera)
             and loads[node.name] < shares[node.name]
             and loads[node.name] + camera.weight < loads[me]
-            and node.has_room(camera.weight, loads[node.name])
+            and node.has_capacity(camera.weight, loads[node.name])
             for node in situation.nodes.values()
             if node.takes_cameras
         ):
@@ -141,16 +141,16 @@ def _shed(
     return ()
 
 
-def _room_for_high(
+def _capacity_for_high(
     situation: Situation,
     me: str,
     free: Collection[CameraLease],
     claims: Collection[CameraLease],
     loads: Mapping[str, int],
 ) -> int:
-    """Return the weight that this node must give back for a HIGH camera that no node of its site has room for.
+    """Return the weight that this node must give back for a HIGH camera for which no node of its site has capacity.
 
-    The room comes from the node with the most NORMAL channels among those that can make the room.
+    Of the nodes that have enough NORMAL channels to give back, the one with the most of them does it.
     """
     takers = [node for node in situation.nodes.values() if node.takes_cameras]
     normal = {node.name: 0 for node in takers}
@@ -160,7 +160,7 @@ def _room_for_high(
     waiting = [camera for camera in free if camera.failover is Failover.HIGH and camera not in claims]
     for camera in sorted(waiting, key=lambda it: (it.weight, it.camera_id)):
         owners = [node for node in takers if node.may_own(camera)]
-        if any(node.has_room(camera.weight, loads[node.name]) for node in owners):
+        if any(node.has_capacity(camera.weight, loads[node.name]) for node in owners):
             continue
         missing = {node.name: camera.weight - (node.capacity - loads[node.name]) for node in owners}
         able = [name for name, weight in missing.items() if weight <= normal[name]]

@@ -25,7 +25,7 @@ _SERVED = re.compile(rf"{_LIVE}|run[0-9]{{1,9}}_(?:init[0-9]{{1,9}}\.mp4|[0-9]{{
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder unless it exists. Raises StorageFull if the disk has no room even for that."""
+    """Make a folder unless it exists. Raises StorageFull if the disk has no space even for that."""
     try:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:

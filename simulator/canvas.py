@@ -133,8 +133,8 @@ class Canvas:
         luma = bytes(self.planes[0].samples)
         table = bytes(value * amplitude // 256 for value in range(256))
         grain = noise.randbytes(len(luma)).translate(table)
-        room = bytes(min(value, 235 - amplitude) for value in range(256))
-        total = int.from_bytes(luma.translate(room), "little") + int.from_bytes(grain, "little")
+        headroom = bytes(min(value, 235 - amplitude) for value in range(256))
+        total = int.from_bytes(luma.translate(headroom), "little") + int.from_bytes(grain, "little")
         return total.to_bytes(len(luma), "little") + b"".join(bytes(plane.samples) for plane in self.planes[1:])
 
 

@@ -132,8 +132,8 @@ def packetize(codec: Codec, nal: bytes) -> list[bytes]:
         prefix, kind, body = bytes([nal[0] & 0xE0 | 28]), nal[0] & 0x1F, nal[1:]
     else:
         prefix, kind, body = bytes([nal[0] & 0x81 | 49 << 1, nal[1]]), nal[0] >> 1 & 0x3F, nal[2:]
-    room = MTU_PAYLOAD_BYTES - len(prefix) - 1
-    pieces = [body[at : at + room] for at in range(0, len(body), room)]
+    most = MTU_PAYLOAD_BYTES - len(prefix) - 1
+    pieces = [body[at : at + most] for at in range(0, len(body), most)]
     last = len(pieces) - 1
     return [
         prefix + bytes([kind | (0x80 if place == 0 else 0) | (0x40 if place == last else 0)]) + piece

@@ -79,7 +79,7 @@ class KeptRangeRow(Base):
 
 
 class RecordingGapRow(Base):
-    """A time that a rule wishes to have and that was not recorded. `origin`: `server`, or `device` for a gap of the
+    """A time that a rule asks for and that was not recorded. `origin`: `server`, or `device` for a gap of the
     recorder itself. `end_at`: NULL while it goes on. `alerted_at`: when users were told; `seen_at`: when one of them
     marked the alert as seen."""
 

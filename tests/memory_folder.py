@@ -1,4 +1,4 @@
-"""Puts the temporary files of a test run into memory, if there is room.
+"""Puts the temporary files of a test run into memory, if memory is free.
 
 SQLite and the archive wait for the disk at many of their commits. The tests open thousands of databases, and on a disk
 they wait longer for it than for the processor.

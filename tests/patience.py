@@ -120,6 +120,16 @@ def promised_median(within_s: float) -> Iterator[Callable[[], AbstractContextMan
     _assert_kept(statistics.median(took_s), within_s, within_s * machine.factor())
 
 
+@contextmanager
+def promised_work(within_s: float) -> Iterator[None]:
+    """Fail the test if this thread computes for longer in the block than `within_s` of a quiet machine."""
+    with Slowness() as machine:
+        began_s = time.thread_time()
+        yield
+        took_s = time.thread_time() - began_s
+    _assert_kept(took_s, within_s, within_s * machine.factor())
+
+
 def _assert_kept(took_s: float, within_s: float, allowed_s: float) -> None:
     allowed_s *= PATIENCE
     assert took_s < allowed_s, f"{took_s:.2f} s, promised are {within_s:g} s, here {allowed_s:.2f} s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import fields
 from pathlib import Path
 
@@ -142,6 +143,14 @@ def test_every_name_of_the_glossary_is_in_the_code() -> None:
     assert len(names) > 100
     missing = names - words
     assert not missing
+
+
+def test_no_word_of_the_glossary_has_two_rows() -> None:
+    """A word in brackets does not make two words of one: "search" and "search (in the picture)"."""
+    entries = re.findall(r"^\| (\*\*.*?) \| .*? \|", _prose(ROOT / "docs" / "GLOSSARY.md"), re.MULTILINE)
+    words = [word.strip() for entry in entries for word in re.sub(r"\*\*|\(.*?\)", "", entry).split(",")]
+    assert len(words) > 150
+    assert [word for word, rows in Counter(words).items() if rows > 1] == []
 
 
 def test_names_with_two_places_are_in_the_files_that_the_glossary_names() -> None:

@@ -1,14 +1,17 @@
-"""The share of sentences that break the rules of plain words stays low, in code, templates, messages and documents."""
+"""The share of sentences that break the rules of plain words stays low, in code, texts, documents and commits."""
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.project_files import ROOT
 from tools.plain_words import Sentence, read, sentences_of
 
 MOST = 0.01
+LONGEST_SUBJECT = 72
 
 
 def riddles(text: str, path: Path) -> list[str]:
@@ -22,6 +25,29 @@ def test_fewer_than_one_in_a_hundred_sentences_is_a_riddle() -> None:
     broken = [sentence for sentence in sentences if sentence.riddle()]
     listed = "\n".join(f"{one.path}:{one.line}: {one.riddle()}: {one.text}" for one in broken)
     assert len(broken) < MOST * len(sentences), f"{len(broken)} of {len(sentences)} sentences:\n{listed}"
+
+
+def subjects(text: str) -> list[str]:
+    """Return the subjects of commits that are too long, or riddles."""
+    return [one for one in text.splitlines() if len(one) > LONGEST_SUBJECT or Sentence("", 1, one).riddle()]
+
+
+def test_the_subjects_of_recent_commits_are_plain_and_short() -> None:
+    """Two of a hundred may break a rule, because history stays as it is."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this copy of the project has no history")
+    command = ("git", "log", "-100", "--no-merges", "--format=%s")
+    recent = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    broken = subjects(recent)
+    assert len(broken) <= 2, "\n".join(broken)
+
+
+def test_a_subject_that_is_long_or_a_riddle_is_found() -> None:
+    good = "Return the codec of a profile"
+    assert subjects("\n".join([good, "Spend less on audio that nobody hears", f"Add {'x' * 70}"])) == [
+        "Spend less on audio that nobody hears",
+        f"Add {'x' * 70}",
+    ]
 
 
 @pytest.mark.parametrize(

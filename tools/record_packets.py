@@ -36,20 +36,20 @@ _X264 = "aud=1:scenecut=0:sliced-threads=0:slices={slices}:bframes={b_frames}:b-
 _X265 = "log-level=error:info=0:scenecut=0:bframes=0:open-gop=0:aud=1"
 _GSTREAMER = "filesrc location={file} ! matroskademux name=film film. ! queue ! "
 _TWO_SECONDS = ("192x112",) * 2
-_SOUNDS = {"alaw": "pcm_alaw", "mulaw": "pcm_mulaw", "aac": "aac"}
+_AUDIO_MUXERS = {"alaw": "pcm_alaw", "mulaw": "pcm_mulaw", "aac": "aac"}
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """One recorded session of the film named `film`. GStreamer sends it with `launch`; ffmpeg if `launch` is empty.
 
-    `sound`: the audio format as ffmpeg's muxers name it, or empty. `sizes`: the frame size of each second.
+    `audio`: the audio format as ffmpeg's muxers name it, or empty. `sizes`: the frame size of each second.
     """
 
     film: str
     codec: str = "h264"
     sizes: tuple[str, ...] = ("192x112",) * 3
-    sound: str = ""
+    audio: str = ""
     launch: str = ""
     slices: int = 1
     b_frames: int = 0
@@ -69,7 +69,7 @@ SESSIONS = {
     "gstreamer-aggregates": Session(
         "slices",
         slices=2,
-        sound="alaw",
+        audio="alaw",
         launch=f"{_GSTREAMER} h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 aggregate-mode=zero-latency"
         " film. ! queue ! rtppcmapay name=pay1 pt=8",
     ),
@@ -77,12 +77,12 @@ SESSIONS = {
         "plain",
         codec="hevc",
         sizes=_TWO_SECONDS,
-        sound="aac",
+        audio="aac",
         launch=f"{_GSTREAMER} h265parse ! rtph265pay name=pay0 pt=96 config-interval=-1 aggregate-mode=zero-latency"
         " film. ! queue ! aacparse ! rtpmp4gpay name=pay1 pt=97",
     ),
-    "ffmpeg-h264": Session("slices", slices=2, sound="aac"),
-    "ffmpeg-h265": Session("plain", codec="hevc", sizes=_TWO_SECONDS, sound="mulaw"),
+    "ffmpeg-h264": Session("slices", slices=2, audio="aac"),
+    "ffmpeg-h265": Session("plain", codec="hevc", sizes=_TWO_SECONDS, audio="mulaw"),
     "ffmpeg-other-size": Session("other-size", sizes=("160x96", "224x128", "224x128")),
 }
 
@@ -115,10 +115,11 @@ def _film(session: Session, folder: Path) -> Path:
 
 def _encoded(session: Session, size: str, start_s: int, seconds: int, container: str) -> bytes:
     command = [FFMPEG, "-v", "error", "-f", "lavfi", "-i", f"testsrc2=size={size}:rate={FPS}"]
-    if session.sound:
-        rate = 16000 if session.sound == "aac" else 8000
+    if session.audio:
+        rate = 16000 if session.audio == "aac" else 8000
         command += ["-f", "lavfi", "-i", f"aevalsrc=0.4*sin(2*PI*t*(300+200*t)):s={rate}"]
-        command += ["-c:a", _SOUNDS[session.sound], "-ac", "1", *(("-b:a", "24k") if session.sound == "aac" else ())]
+        rate_options = ("-b:a", "24k") if session.audio == "aac" else ()
+        command += ["-c:a", _AUDIO_MUXERS[session.audio], "-ac", "1", *rate_options]
     command += ["-ss", str(start_s), "-t", str(seconds), "-pix_fmt", "yuv420p", "-g", str(FPS), "-crf", "32"]
     if session.codec == "h264":
         options = _X264.format(slices=session.slices, b_frames=session.b_frames)
@@ -131,7 +132,7 @@ def _encoded(session: Session, size: str, start_s: int, seconds: int, container:
 
 def _take_out(session: Session, film: Path) -> None:
     """Write the elementary streams of the film, as ffmpeg extracts them."""
-    wanted = {"v": "h265" if session.codec == "hevc" else "h264"} | ({"a": session.sound} if session.sound else {})
+    wanted = {"v": "h265" if session.codec == "hevc" else "h264"} | ({"a": session.audio} if session.audio else {})
     for stream, ending in wanted.items():
         muxer = {"h265": "hevc", "aac": "adts"}.get(ending, ending)
         file = FOLDER / f"{session.film}.{ending}"

@@ -66,8 +66,8 @@ def decode(kind: ModelFormat, outputs: Sequence[Array], used: ModelInput, descri
         found = _DECODERS[kind](outputs, used, described)
     except (IndexError, ValueError, KeyError) as error:
         raise ModelError(f"the outputs are not those of {kind.value}: {error}") from error
-    is_sound = np.isfinite(found.boxes).all(axis=1) & np.isfinite(found.scores)
-    is_wanted = is_sound & (found.scores >= LEAST_SCORE) & (found.classes >= 0)
+    is_valid = np.isfinite(found.boxes).all(axis=1) & np.isfinite(found.scores)
+    is_wanted = is_valid & (found.scores >= LEAST_SCORE) & (found.classes >= 0)
     is_wanted &= found.classes < len(described.labels)
     return Boxes(found.boxes[is_wanted], found.scores[is_wanted], found.classes[is_wanted])
 

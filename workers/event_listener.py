@@ -35,7 +35,7 @@ _STOPPING_S = 2.0  # for all of them at the stop of the app
 _ENDS_AT_ONCE = 16
 
 
-class EventWishes(Protocol):
+class EventDemand(Protocol):
     """Tells the cameras whose events are needed."""
 
     def event_cameras(self) -> Collection[int]:
@@ -141,14 +141,14 @@ class EventListener:
 
 
 class EventListeners(RepeatedWork):
-    """Starts and ends the listeners as `wishes` demand, in a thread of its own, and lets events end in time."""
+    """Starts and ends the listeners as `demands` say, in a thread of its own, and lets events end in time."""
 
-    def __init__(self, events: EventManager, cameras: OnvifManager, clock: Clock, *wishes: EventWishes) -> None:
+    def __init__(self, events: EventManager, cameras: OnvifManager, clock: Clock, *demands: EventDemand) -> None:
         super().__init__("event_listeners", _LOOK_EVERY_S, stop_s=_STOPPING_S)
         self._events = events
         self._cameras = cameras
         self._clock = clock
-        self._wishes = wishes
+        self._demands = demands
         self._lock = threading.Lock()
         self._listeners: dict[int, EventListener] = {}
         self._closing: set[int] = set()
@@ -189,7 +189,7 @@ class EventListeners(RepeatedWork):
     def look(self) -> None:
         """Start missing listeners, end those that are not wanted any longer, and let events end."""
         existing = {camera.id for camera in self._cameras.owned_cameras()}
-        wanted = {camera_id for wishes in self._wishes for camera_id in wishes.event_cameras()} & existing
+        wanted = {camera_id for demand in self._demands for camera_id in demand.event_cameras()} & existing
         cleaned = set(self._events.left_open()) & existing
         with self._lock:
             ended = [

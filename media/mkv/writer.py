@@ -169,18 +169,18 @@ class MkvWriter:
         )
         if self._audio is None:
             return element(_TRACKS, video)
-        sound = self._audio.description
+        described = self._audio.description
         audio = element(
             0xAE,
             *(unsigned(0xD7, _AUDIO), unsigned(0x73C5, _AUDIO), unsigned(0x83, 2), unsigned(0x9C, 0)),
-            text(0x86, sound.codec_id),
-            element(0x63A2, sound.private) if sound.private else b"",
-            unsigned(0x56BB, sound.pre_roll_ns) if sound.pre_roll_ns else b"",
+            text(0x86, described.codec_id),
+            element(0x63A2, described.private) if described.private else b"",
+            unsigned(0x56BB, described.pre_roll_ns) if described.pre_roll_ns else b"",
             element(
                 0xE1,
-                real(0xB5, sound.rate),
-                unsigned(0x9F, sound.channels),
-                unsigned(0x6264, sound.bits) if sound.bits else b"",
+                real(0xB5, described.rate),
+                unsigned(0x9F, described.channels),
+                unsigned(0x6264, described.bits) if described.bits else b"",
             ),
         )
         return element(_TRACKS, video, audio)

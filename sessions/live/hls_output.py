@@ -41,7 +41,7 @@ _ABOUT_AUDIO = re.compile(
     r"\baudio\b|\b(?:aac|opus|g72[26](?:le)?|pcm_\w+)\b|sample.rate|channel layout",
     re.IGNORECASE,
 )
-_DISK_FULL = "There is no room left for segments."
+_DISK_FULL = "There is no free space for segments."
 
 
 class HlsOutput(SessionOutput):

@@ -276,7 +276,7 @@ class PtzService(SoapService):
             raise no_such("ter:NoToken", "preset")
         if not token and (self._is("factory_slots") or len(head.presets) >= MAX_PRESETS):
             raise SoapFault(
-                "Receiver", "ter:Action", "ter:TooManyPresets", reason="There is no room for another preset"
+                "Receiver", "ter:Action", "ter:TooManyPresets", reason="There is no space for another preset"
             )
         kept = head.keep_preset(token, call.text("tptz:PresetName")[:64])
         return el("tptz:SetPresetResponse", el("tptz:PresetToken", kept))

@@ -13,13 +13,13 @@ import pytest
 class BadDisk:
     """All files below `folder` fail with `error`, if it is set. Writes wait while `may_write` is not set.
 
-    `room_bytes`: so many more bytes may be written before the disk is full; a write is then cut short.
+    `left_bytes`: so many more bytes may be written before the disk is full; a write is then cut short.
     """
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._folder = str(folder)
         self.error: int | None = None
-        self.room_bytes: int | None = None
+        self.left_bytes: int | None = None
         self.may_write = threading.Event()
         self.may_write.set()
         self.is_blocking = threading.Event()
@@ -35,12 +35,12 @@ class BadDisk:
             self.is_blocking.set()
             self.may_write.wait()
         self._fail()
-        if self.room_bytes is None:
+        if self.left_bytes is None:
             return self._write(descriptor, data)
-        if self.room_bytes == 0:
+        if self.left_bytes == 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        written = self._write(descriptor, bytes(data)[: self.room_bytes])
-        self.room_bytes -= written
+        written = self._write(descriptor, bytes(data)[: self.left_bytes])
+        self.left_bytes -= written
         return written
 
     def _checked_open(self, path: str | Path, flags: int, mode: int = 0o777) -> int:

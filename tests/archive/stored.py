@@ -43,7 +43,7 @@ class Disks:
 
 
 @dataclass
-class Wishes:
+class StoredRules:
     """The rules and the kept ranges of cameras, as one node has them."""
 
     rules: RuleStore
@@ -62,7 +62,7 @@ class Wishes:
         return self.kept.keep(camera_id, 1, start, end, reason="", until=until, by=LOCAL)
 
 
-class StoredArchive(Wishes):
+class StoredArchive(StoredRules):
     """Cameras 1 to 3, volumes on small disks, and a retention without its thread."""
 
     def __init__(self, folder: Path, *, volumes: int = 1, min_free_bytes: int = 0) -> None:
@@ -159,9 +159,9 @@ class StoredArchive(Wishes):
         now_ms = round(self.clock.now.timestamp() * 1000)
         return sorted(((now_ms - file.start_ms) // HOUR_MS for file in files), reverse=True)
 
-    def other_node(self) -> Wishes:
+    def other_node(self) -> StoredRules:
         """Return what another node has in its memory."""
-        return Wishes(RuleStore(self.database, self.clock), KeptRanges(self.database, self.clock), self.clock)
+        return StoredRules(RuleStore(self.database, self.clock), KeptRanges(self.database, self.clock), self.clock)
 
 
 __all__ = ["Disks", "StoredArchive", "stream_of", "volume_module"]

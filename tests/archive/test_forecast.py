@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.forecast import DAY_MS, WEEK_MS, Load, common_days, full_in_days, inflow_window_ms, wished_days
+from archive.forecast import DAY_MS, WEEK_MS, Load, common_days, full_in_days, inflow_window_ms, most_days
 
 GB = 10**9
 LOADS = st.lists(
@@ -26,11 +26,11 @@ def test_a_channel_that_asks_for_30_days_gets_the_12_that_fit() -> None:
     assert common_days([Load(10 * GB, 30.0)], 120 * GB) == pytest.approx(12.0)
 
 
-def test_wishes_that_fit_have_no_common_end() -> None:
+def test_limits_that_fit_have_no_common_end() -> None:
     assert common_days([Load(10 * GB, 7.0), Load(5 * GB, 4.0)], 91 * GB) == math.inf
 
 
-def test_space_of_short_wishes_goes_to_the_long_ones() -> None:
+def test_space_of_short_limits_goes_to_the_long_ones() -> None:
     # Two days of the first take 20 GB; the other two share the rest, 15 GB a day.
     loads = [Load(10 * GB, 2.0), Load(10 * GB, 30.0), Load(5 * GB)]
     assert common_days(loads, 170 * GB) == pytest.approx(10.0)
@@ -46,10 +46,10 @@ def test_nothing_recorded_has_no_end() -> None:
 def test_the_common_days_use_the_capacity_up_and_no_more(loads: list[Load], capacity: float) -> None:
     days = common_days(loads, capacity)
     if days == math.inf:
-        used = sum(load.bytes_per_day * load.wished_days for load in loads if load.bytes_per_day)
+        used = sum(load.bytes_per_day * load.most_days for load in loads if load.bytes_per_day)
         assert used <= capacity * (1 + 1e-6) + 1
     else:
-        used = sum(load.bytes_per_day * min(load.wished_days, days) for load in loads)
+        used = sum(load.bytes_per_day * min(load.most_days, days) for load in loads)
         assert used == pytest.approx(capacity, rel=1e-6, abs=1)
 
 
@@ -62,7 +62,7 @@ def test_a_volume_is_full_now_without_spare_bytes() -> None:
     assert full_in_days([Load(10 * GB, 30.0)], -GB) == 0.0
 
 
-def test_a_channel_at_its_wish_grows_no_more() -> None:
+def test_a_channel_at_its_limit_grows_no_more() -> None:
     assert full_in_days([Load(10 * GB, 7.0, held_days=7.0)], GB) == math.inf
     # The first grows for one day more; then the second fills the rest alone.
     loads = [Load(10 * GB, 7.0, held_days=6.0), Load(2 * GB, 30.0, held_days=6.0)]
@@ -73,7 +73,7 @@ def test_a_channel_at_its_wish_grows_no_more() -> None:
 def test_the_growth_until_full_is_the_spare_space(loads: list[Load], spare: float) -> None:
     def grown(days: float) -> float:
         return sum(
-            load.bytes_per_day * min(days, max(0.0, load.wished_days - load.held_days))
+            load.bytes_per_day * min(days, max(0.0, load.most_days - load.held_days))
             for load in loads
             if load.bytes_per_day
         )
@@ -85,11 +85,11 @@ def test_the_growth_until_full_is_the_spare_space(loads: list[Load], spare: floa
         assert grown(days) == pytest.approx(spare, rel=1e-6, abs=1)
 
 
-def test_the_shortest_of_the_rules_wishes_counts() -> None:
-    assert wished_days(GB, 30.0, None, None) == 30.0
-    assert wished_days(GB, 30.0, 5 * GB, None) == 5.0
-    assert wished_days(GB, 30.0, 5 * GB, 3.0) == 3.0
-    assert wished_days(0.0, None, 5 * GB, None) == math.inf
+def test_the_shortest_of_the_rules_limits_counts() -> None:
+    assert most_days(GB, 30.0, None, None) == 30.0
+    assert most_days(GB, 30.0, 5 * GB, None) == 5.0
+    assert most_days(GB, 30.0, 5 * GB, 3.0) == 3.0
+    assert most_days(0.0, None, 5 * GB, None) == math.inf
 
 
 @pytest.mark.parametrize(

@@ -267,7 +267,7 @@ def test_a_pause_over_a_restart_is_one_gap(harness: RecorderHarness) -> None:
 
 
 def test_a_pause_that_ends_while_the_app_is_off_is_a_gap_to_its_end(harness: RecorderHarness) -> None:
-    """Otherwise its time may be fetched from the recorder, although the user wished no recording."""
+    """Otherwise its time may be fetched from the recorder, although the user asked for no recording."""
     harness.record()
     harness.pass_s(5)
     until_utc = harness.clock.now + timedelta(minutes=4)
@@ -284,7 +284,7 @@ def test_a_pause_that_ends_while_the_app_is_off_is_a_gap_to_its_end(harness: Rec
     ]
 
 
-def test_the_time_off_counts_only_where_the_schedule_wished_to_record(harness: RecorderHarness) -> None:
+def test_the_time_off_counts_only_where_the_schedule_asks_for_it(harness: RecorderHarness) -> None:
     spans = tuple(WeekSpan(day, 8 * 60, 9 * 60) for day in range(7))
     rule = RecordingRule(RecordingMode.SCHEDULE, schedule=spans, time_zone="UTC")
     harness.rules.set_rule(1, 1, rule)

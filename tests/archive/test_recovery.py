@@ -257,7 +257,7 @@ def test_a_file_whose_row_could_not_be_saved_yet_is_not_adopted(
     recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object) -> None:
-        raise StorageFull("no room")
+        raise StorageFull("no space")
 
     stream = recording.open_stream()
     recording.frames(stream, 3)

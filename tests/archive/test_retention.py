@@ -64,7 +64,7 @@ def test_damaged_files_are_deleted_like_recordings(archive: StoredArchive) -> No
     assert archive.index.damaged() == {}
 
 
-def test_a_damaged_file_makes_room_on_a_full_disk(archive: StoredArchive) -> None:
+def test_a_damaged_file_makes_space_on_a_full_disk(archive: StoredArchive) -> None:
     archive.set_rule()
     (damaged, _) = archive.record(stream_of(), [3, 2], size_bytes=DISK_BYTES // 2 - 1000)
     path = archive.path(damaged).rename(archive.path(damaged).with_suffix(".mp4.damaged"))
@@ -266,7 +266,7 @@ def test_a_disk_that_hangs_delays_no_other(make: Make, monkeypatch: pytest.Monke
     assert not archive.path(stuck).exists()
 
 
-def test_space_is_made_only_if_no_volume_has_room(make: Make) -> None:
+def test_space_is_made_only_if_no_volume_has_some(make: Make) -> None:
     archive = make(volumes=2)
     archive.set_rule()
     archive.disks.other_bytes[archive.volume.folder] = 66_000

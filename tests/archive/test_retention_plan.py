@@ -116,9 +116,9 @@ def test_the_oldest_files_of_a_volume_make_space(index: ArchiveIndex) -> None:
     assert not plan.only_kept
 
 
-def test_channels_over_their_wish_give_space_first(index: ArchiveIndex) -> None:
-    add_files(index, stream_of(1), hours_ago(90, 80))  # within its wish, and older
-    add_files(index, stream_of(2), hours_ago(30, 28, 2))  # over its wish of one day
+def test_channels_over_their_limit_give_space_first(index: ArchiveIndex) -> None:
+    add_files(index, stream_of(1), hours_ago(90, 80))  # within its limit, and older
+    add_files(index, stream_of(2), hours_ago(30, 28, 2))  # over its limit of one day
     rules = {(1, 1): RecordingRule(keep_days=30.0), (2, 1): RecordingRule(keep_days=1.0)}
     plan = planned(index, rules, VolumeNeed(1, 200))
     assert starts(plan) == [30, 28]  # these two are enough

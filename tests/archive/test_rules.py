@@ -190,7 +190,7 @@ def test_gaps_of_a_time_are_those_that_touch_it(database: Database, clock: HandC
 
 
 def test_a_pause_stays_known_after_its_end(database: Database, clock: HandClock) -> None:
-    """A backfill must not fetch its time, even if the rule wished nothing then."""
+    """A backfill must not fetch its time, even if the rule asked for nothing then."""
     store, start = PauseStore(database, clock), clock.now
     hour = timedelta(hours=1)
     store.pause(1, 1, start + hour, "Anna")  # ends by itself

@@ -66,7 +66,7 @@ def test_a_volume_tells_when_it_is_full_and_what_goes_then(archive: StoredArchiv
     assert found.next_to_go == NextToGo(1, 1, begin, begin + timedelta(minutes=10))
 
 
-def test_wishes_that_fit_never_fill_the_volume(archive: StoredArchive) -> None:
+def test_limits_that_fit_never_fill_the_volume(archive: StoredArchive) -> None:
     archive.set_rule(keep_days=3.0, limit_days=5.0)
     archive.record(stream_of(), EVERY_HOUR, size_bytes=300)
     view = view_of(archive)

@@ -84,7 +84,7 @@ def test_a_disk_that_fills_up_keeps_all_whole_groups(recording: Recording, monke
     disk = BadDisk(recording.folders[0], monkeypatch)
     stream = recording.open_stream()
     recording.frames(stream, 20, size=1000)
-    disk.room_bytes = 23_456  # in the middle of a group
+    disk.left_bytes = 23_456  # in the middle of a group
     recording.frames(stream, 10, size=1000)
     recording.flush()
     whole = [frame for file in recording.files() for frame in frames_in(recording.path(file))]
@@ -92,7 +92,7 @@ def test_a_disk_that_fills_up_keeps_all_whole_groups(recording: Recording, monke
     assert len(whole) >= 115
     assert len(whole) % 5 == 0
     assert recording.stored() == whole
-    disk.room_bytes = None
+    disk.left_bytes = None
     assert_goes_on(recording)
 
 
@@ -270,9 +270,9 @@ def test_the_next_volume_goes_on_without_losing_a_picture(tmp_path: Path, monkey
     disk = BadDisk(first, monkeypatch)
     stream = recording.open_stream()
     recording.frames(stream, 30)
-    disk.room_bytes = 0
+    disk.left_bytes = 0
     recording.frames(stream, 30)
-    disk.room_bytes = None
+    disk.left_bytes = None
     recording.frames(stream, 120)
     stream.finish(GapReason.SWITCHED_OFF)
     recording.flush()
@@ -363,7 +363,7 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("frames"), st.integers(1, 40)),
         st.tuples(st.just("error"), st.sampled_from([errno.ENOSPC, errno.EIO, errno.EROFS])),
-        st.tuples(st.just("room"), st.integers(0, 3000)),
+        st.tuples(st.just("space"), st.integers(0, 3000)),
         st.tuples(st.just("repaired"), st.just(0)),
         st.tuples(st.just("flush"), st.just(0)),
         st.tuples(st.just("end"), st.integers(0, 20)),
@@ -390,10 +390,10 @@ def test_no_failure_doubles_a_picture_or_makes_a_row_untrue(
                 recording.frames(stream, value)
             elif step == "error":
                 disk.error = value
-            elif step == "room":
-                disk.room_bytes = value
+            elif step == "space":
+                disk.left_bytes = value
             elif step == "repaired":
-                disk.error = disk.room_bytes = None
+                disk.error = disk.left_bytes = None
             elif step == "end":
                 stream.on_end(GapReason.DEVICE_AWAY)
                 recording.clock.move(seconds=value)
@@ -402,7 +402,7 @@ def test_no_failure_doubles_a_picture_or_makes_a_row_untrue(
             else:
                 recording.flush()
             check_rows(recording)
-        disk.error = disk.room_bytes = None
+        disk.error = disk.left_bytes = None
         recording.volume.release_full()
         recording.frames(stream, 1)
         while stream.problem is not None:

@@ -59,7 +59,7 @@ def test_files_end_at_borders_of_utc_and_rotation_loses_no_picture(recording: Re
     assert max(seconds) - min(seconds) <= 1
 
 
-def test_files_are_as_short_as_their_rule_wishes_from_the_next_one_on(recording: Recording) -> None:
+def test_files_are_as_short_as_their_rule_says_from_the_next_one_on(recording: Recording) -> None:
     stream = recording.open_stream()
     recording.frames(stream, 130)
     stream.limit_files(20.0)
@@ -293,7 +293,7 @@ def test_rows_of_a_commit_that_failed_come_with_the_next_one(
     recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object) -> None:
-        raise StorageFull("no room")
+        raise StorageFull("no space")
 
     stream = recording.open_stream()
     recording.frames(stream, 5)

@@ -28,7 +28,7 @@ def bench(tmp_path: Path) -> Iterator[PlannerBench]:
 
 
 def test_no_backfill_gets_a_pause_outside_of_the_schedule(bench: PlannerBench) -> None:
-    """No gap has the reason "paused" then: the rule did not wish to record at that time."""
+    """No gap has the reason "paused" then: the rule did not ask for recording at that time."""
     start = bench.clock.now
     bench.archive._pauses.pause(1, 1, None, "Anna")
     bench.clock.move(hours=1)

@@ -69,7 +69,7 @@ def test_an_accepted_password_allows_parallel_logins_for_30_seconds() -> None:
     assert gate.try_begin("dev", RIGHT) is None
 
 
-def test_a_wish_to_try_again_lifts_a_block_once() -> None:
+def test_a_request_to_try_again_lifts_a_block_once() -> None:
     gate = LoginGate(HandClock())
     gate.begin("dev", WRONG).refused()
     gate.allow_retry("dev", WRONG)
@@ -79,7 +79,7 @@ def test_a_wish_to_try_again_lifts_a_block_once() -> None:
         gate.try_begin("dev", WRONG)
 
 
-def test_a_wish_to_try_again_waits_after_two_wrong_logins() -> None:
+def test_a_request_to_try_again_waits_after_two_wrong_logins() -> None:
     clock = HandClock()
     gate = LoginGate(clock, retry_after_s=300)
     gate.begin("dev", WRONG).refused()
@@ -91,7 +91,7 @@ def test_a_wish_to_try_again_waits_after_two_wrong_logins() -> None:
     assert gate.try_begin("dev", WRONG)
 
 
-def test_an_accepted_login_renews_the_wish_to_try_again() -> None:
+def test_an_accepted_login_renews_the_request_to_try_again() -> None:
     gate = LoginGate(HandClock())
     for _ in range(2):
         gate.begin("dev", WRONG).refused()

@@ -26,7 +26,7 @@ from workers.event_listener import EventListeners
 
 
 @dataclass
-class Wishes:
+class Demand:
     """The cameras whose rules record events."""
 
     cameras: set[int] = field(default_factory=set)
@@ -43,14 +43,14 @@ class Listening:
     cameras: OnvifManager
     events: EventManager
     listeners: EventListeners
-    wishes: Wishes
+    demand: Demand
     told: list[ChannelActivity]
 
     def add(self, onvif_port: int) -> int:
-        """Add the device at this port, wait for its connection, and wish for its events."""
+        """Add the device at this port, wait for its connection, and ask for its events."""
         added = self.cameras.add_camera(CameraDraft("127.0.0.1", USERNAME, Secret(PASSWORD), onvif_port))
         self.harness.wait_status(added.id, CameraStatus.ONLINE)
-        self.wishes.cameras.add(added.id)
+        self.demand.cameras.add(added.id)
         return added.id
 
     def changes(self, channel: int) -> list[bool]:
@@ -66,13 +66,13 @@ def make_harness(folder: Path) -> CameraHarness:
 
 
 @contextmanager
-def listening(harness: CameraHarness, wishes: Wishes) -> Iterator[Listening]:
+def listening(harness: CameraHarness, demand: Demand) -> Iterator[Listening]:
     """Run all parts on the harness's folder, as a start of the app does, and stop them in its order."""
     with harness.running() as cameras:
         database = cameras._database  # a second one in this process would break SQLite's locks on the file
         clock = SystemClock()
         events = EventManager(database, harness.settings, clock, cameras)
-        listeners = EventListeners(events, cameras, clock, wishes)
+        listeners = EventListeners(events, cameras, clock, demand)
         told: list[ChannelActivity] = []
         events.on_motion(told.append)
         cameras.on_closing(listeners.close_camera)
@@ -81,7 +81,7 @@ def listening(harness: CameraHarness, wishes: Wishes) -> Iterator[Listening]:
         events.start()
         listeners.start()
         try:
-            yield Listening(harness, cameras, events, listeners, wishes, told)
+            yield Listening(harness, cameras, events, listeners, demand, told)
         finally:
             listeners.stop()
             events.stop()
@@ -90,7 +90,7 @@ def listening(harness: CameraHarness, wishes: Wishes) -> Iterator[Listening]:
 def main(folder: str, onvif_port: str) -> None:
     """Listen to the device at this port until the process is killed."""
     allowed_addresses.allow_loopback(True)
-    with listening(make_harness(Path(folder)), Wishes()) as running:
+    with listening(make_harness(Path(folder)), Demand()) as running:
         running.add(int(onvif_port))
         time.sleep(LIMIT_S)
 

@@ -18,7 +18,7 @@ from core.records import CameraStatus
 from core.secrets import Secret
 from events import states
 from onvif_services import device_events
-from tests.events.listening import Listening, Wishes, listening, make_harness
+from tests.events.listening import Demand, Listening, listening, make_harness
 from tests.patience import promised, stays, until
 from tests.simulator.process import PASSWORD, ROOT, Simulator
 from workers import event_listener
@@ -51,7 +51,7 @@ def app(tmp_path: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(states, "HOLD_S", 0.2)
     harness = make_harness(tmp_path)
     harness.pace = replace(harness.pace, read_again_s=0.3, signals_again_s=0.1)
-    with listening(harness, Wishes()) as made:
+    with listening(harness, Demand()) as made:
         made.add(simulator.onvif_port)
         yield made
 
@@ -119,9 +119,9 @@ def test_the_device_is_asked_for_the_state_of_an_open_motion(
     monkeypatch.setattr(app.events, "take", spy)
     monkeypatch.setattr(states, "MOTION_ASKED_EVERY_S", 0.1)
     monkeypatch.setattr(device_events, "MAX_PULL_S", 0.3)
-    app.wishes.cameras.clear()
+    app.demand.cameras.clear()
     until(lambda: subscriptions(simulator) == 0, what="the end of the long pull")
-    app.wishes.cameras.add(1)
+    app.demand.cameras.add(1)
     subscribed(app, simulator)
     begins(app, simulator, 1)
     until(lambda: len(states_told) >= 2, what="states that the device repeats")
@@ -129,16 +129,16 @@ def test_the_device_is_asked_for_the_state_of_an_open_motion(
     assert app.changes(1) == [True, False]
 
 
-def test_no_wish_means_no_subscription(app: Listening, simulator: Simulator) -> None:
+def test_no_demand_means_no_subscription(app: Listening, simulator: Simulator) -> None:
     subscribed(app, simulator)
     begins(app, simulator, 1)
-    app.wishes.cameras.clear()
+    app.demand.cameras.clear()
     until(lambda: subscriptions(simulator) == 0, what="the end of the subscription")
     until(lambda: app.changes(1) == [True, False], what="the end of the motion")
 
 
 def test_the_stop_ends_the_subscription_within_seconds(tmp_path: Path, simulator: Simulator) -> None:
-    with listening(make_harness(tmp_path), Wishes()) as app:
+    with listening(make_harness(tmp_path), Demand()) as app:
         app.add(simulator.onvif_port)
         subscribed(app, simulator)
         with promised(3.0):
@@ -156,7 +156,7 @@ def test_a_killed_apps_subscription_ends_at_the_next_start(tmp_path: Path, runni
         process.kill()
         process.wait()
     assert subscriptions(running) == 1
-    with listening(make_harness(tmp_path), Wishes()) as app:
+    with listening(make_harness(tmp_path), Demand()) as app:
         until(lambda: not app.events.left_open(), what="the end of the killed app's subscription")
         until(lambda: subscriptions(running) == 0, what="no subscription")
 
@@ -184,10 +184,10 @@ def test_a_subscription_that_dies_without_words_is_made_again(app: Listening, si
 
 @pytest.mark.parametrize("habit", ["grants_nothing", "no_renewal", "digits", "closes"])
 def test_odd_subscriptions_still_tell_motion(app: Listening, simulator: Simulator, habit: str) -> None:
-    app.wishes.cameras.clear()
+    app.demand.cameras.clear()
     until(lambda: subscriptions(simulator) == 0)
     simulator.fault("events", habit)
-    app.wishes.cameras.add(1)
+    app.demand.cameras.add(1)
     subscribed(app, simulator)
     begins(app, simulator, 1)
     ends(app, simulator, 1)
@@ -232,10 +232,10 @@ def _perhaps(app: Listening) -> bool:
 
 def test_used_up_subscriptions_have_words_on_the_health_card(app: Listening, simulator: Simulator) -> None:
     subscribed(app, simulator)
-    app.wishes.cameras.clear()
+    app.demand.cameras.clear()
     until(lambda: subscriptions(simulator) == 0)
     simulator.fault("events", "used_up")
-    app.wishes.cameras.add(1)
+    app.demand.cameras.add(1)
     until(lambda: "gives no more event subscriptions" in app.cameras.health(1).text, what="the words")
     assert app.cameras.get_camera(1).status is CameraStatus.ONLINE
     problem = until(lambda: app.events.problem(1), what="the problem that the recorder shows")

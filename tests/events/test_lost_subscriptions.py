@@ -16,7 +16,7 @@ from cameras.connecting import Pace
 from core.errors import CameraUnreachable
 from events import states
 from onvif_services import device_events
-from tests.events.listening import Listening, Wishes, listening, make_harness
+from tests.events.listening import Demand, Listening, listening, make_harness
 from tests.hand_clock import HandClock
 from tests.patience import promised, until
 from tests.simulator.process import Simulator
@@ -55,7 +55,7 @@ def app(
         monkeypatch.setattr(states, "HOLD_S", 0.2)
     else:
         harness.pace = replace(Pace(), save_again_s=0.0)
-    with listening(harness, Wishes()) as made:
+    with listening(harness, Demand()) as made:
         made.add(simulator.onvif_port)
         yield made
 
@@ -76,10 +76,10 @@ def _lose(way: str, app: Listening, simulator: Simulator, noted: list[str]) -> N
     """Let the device lose its subscription, until the app knows it."""
     habits = {"no renewal": "lives_briefly", "no life": "zero_life", "closed connections": "closes"}
     if way == "no address":
-        app.wishes.cameras.clear()
+        app.demand.cameras.clear()
         until(lambda: _subscriptions(simulator) == 0, what="the end of the subscription with an address")
         simulator.fault("events", "no_address")
-        app.wishes.cameras.add(1)
+        app.demand.cameras.add(1)
         until(lambda: _is_subscribed(app, simulator), what="the subscription without an address")
     noted.clear()
     if way == "restarted":

@@ -13,7 +13,7 @@ from cameras.connecting import Pace
 from core.events import EventKind
 from events.log_query import EventQuery
 from simulator.subscriptions import MOTION_APART_S, MOTION_EVERY_S, MOTION_FOR_S
-from tests.events.listening import Listening, Wishes, listening, make_harness
+from tests.events.listening import Demand, Listening, listening, make_harness
 from tests.patience import until
 from tests.simulator.process import Simulator
 
@@ -31,7 +31,7 @@ def app(cache_dir: Path, tmp_path: Path) -> Iterator[Listening]:
     harness = make_harness(tmp_path)
     harness.pace = Pace()
     try:
-        with listening(harness, Wishes()) as made:
+        with listening(harness, Demand()) as made:
             made.add(simulator.onvif_port)
             until(lambda: made.events.told(1).topics, what="the first states")
             yield made

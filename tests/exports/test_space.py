@@ -62,7 +62,7 @@ def test_a_disk_that_fills_up_while_files_are_made_ends_the_job(
     monkeypatch.setattr("exports.disk.CHECK_BYTES", 1)
     exporting = make(with_audio(20))
     folder = exporting.folder / "exports" / "1" / "files"
-    begun = {"pcm": "sound.pcm", "aac": "sound.adts", "video": "video.part"}[phase]
+    begun = {"pcm": "audio.pcm", "aac": "audio.adts", "video": "video.part"}[phase]
 
     def disk_usage(_: Path) -> SimpleNamespace:
         is_full = (folder / begun).exists()

@@ -3,7 +3,7 @@ import test from 'node:test';
 
 import { channelsFor } from '../../static/js/lib/channels.js';
 import { RecordingApi } from '../../static/js/lib/recording-api.js';
-import { bytesPerDay, costText, daysHeld, daysText, daysWished, forecastText, preRollText } from '../../static/js/lib/recording-cost.js';
+import { bytesPerDay, costText, daysHeld, daysText, daysWanted, forecastText, preRollText } from '../../static/js/lib/recording-cost.js';
 import { fieldsOf, ruleOf } from '../../static/js/lib/recording-rule.js';
 import { RecordingStates } from '../../static/js/lib/recording-states.js';
 import { alertText, cameraRecordingText, keptText, pauseChoices, shortTime, stateText } from '../../static/js/lib/recording-text.js';
@@ -165,10 +165,10 @@ test('a pre-roll that the memory is too small for is told', () => {
 });
 
 test('a limit by law shortens the days that a rule asks for', () => {
-  assert.equal(daysWished(rule({ limit_days: 3 })), 3);
-  assert.equal(daysWished(rule({ limit_days: 90 })), 30);
-  assert.equal(daysWished(rule({ keep_days: null, limit_days: 3 })), 3);
-  assert.equal(daysWished(rule({ keep_days: null })), null);
+  assert.equal(daysWanted(rule({ limit_days: 3 })), 3);
+  assert.equal(daysWanted(rule({ limit_days: 90 })), 30);
+  assert.equal(daysWanted(rule({ keep_days: null, limit_days: 3 })), 3);
+  assert.equal(daysWanted(rule({ keep_days: null })), null);
 });
 
 test('each state has words, a problem its reason', () => {
@@ -243,10 +243,10 @@ test('a disk says when it is full and what goes then', () => {
   for (const name of /** @type {const} */ (['ok', 'slow', 'full', 'read_only', 'gone'])) assert.ok(volumeWords(name).text);
 });
 
-test('a channel that will hold less than it wishes is marked', () => {
-  assert.deepEqual(channelDays(stored({ expected_days: 12.4 })), { wished: '30 days', held: '12 days', isShort: true });
+test('a channel that will hold less than its rule asks for is marked', () => {
+  assert.deepEqual(channelDays(stored({ expected_days: 12.4 })), { wanted: '30 days', held: '12 days', isShort: true });
   const limited = channelDays(stored({ wished_days: null, limit_days: 3, expected_days: 3 }));
-  assert.deepEqual(limited, { wished: 'no limit, at most 3 days', held: '3 days', isShort: false });
+  assert.deepEqual(limited, { wanted: 'no limit, at most 3 days', held: '3 days', isShort: false });
 });
 
 test('a kept part names the limit that ends it earlier', () => {

@@ -192,7 +192,7 @@ def test_the_window_of_a_search_has_whole_seconds(device: SoapDevice, recorder: 
 
 
 @pytest.mark.parametrize("refused", ["MinResults", "WaitTime"])
-def test_a_device_that_refuses_wishes_gets_a_bare_request(
+def test_a_device_that_refuses_options_gets_a_bare_request(
     device: SoapDevice, recorder: DeviceConnection, refused: str
 ) -> None:
     def page(request: Request) -> Reply:

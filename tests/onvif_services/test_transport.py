@@ -147,8 +147,8 @@ def test_an_answer_may_have_two_megabytes_profiles_twelve(
     conn = connect()
     conn.open()
     empty = ENVELOPE.format(body=f"<trt:{operation}Response></trt:{operation}Response>").encode()
-    room = most_bytes - len(empty)
-    for fill, fits in ((room, True), (room + 1, False)):
+    fill_bytes = most_bytes - len(empty)
+    for fill, fits in ((fill_bytes, True), (fill_bytes + 1, False)):
         body = empty.replace(b"></trt:Get", b">" + b" " * fill + b"</trt:Get")
         device.answers[operation] = Reply(body)
         if fits:

@@ -1,4 +1,4 @@
-"""The order in which wanted pictures are made, and how long a wish lasts."""
+"""The order in which wanted pictures are made, and how long a request lasts."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_grid_that_was_asked_last_is_made_first(wanted: WantedPictures, cloc
     assert batch.channel == 2
 
 
-def test_a_wish_lasts_two_seconds_after_its_last_request(wanted: WantedPictures, clock: HandClock) -> None:
+def test_a_request_lasts_two_seconds_after_its_last_repetition(wanted: WantedPictures, clock: HandClock) -> None:
     wanted.want(grid(3))
     clock.move(seconds=WANTED_S - 0.1)
     wanted.want(grid(1))

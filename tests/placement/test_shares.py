@@ -86,7 +86,7 @@ def test_no_node_claims_more_than_its_capacity() -> None:
     assert len(claims(situation([small, large], free), "b")) == 7
 
 
-def test_a_full_share_is_no_limit_when_the_others_have_no_room() -> None:
+def test_a_full_share_is_no_limit_when_the_others_are_full() -> None:
     state = situation([A, NodeLease("b", capacity=4)], [*owned("a", [1, 2, 3]), CameraLease(4, weight=5)])
     assert claims(state, "a", held=[1, 2, 3]) == [4]
 
@@ -142,7 +142,7 @@ def test_a_draining_node_claims_nothing_and_has_no_share() -> None:
     assert fair_shares(state) == {"b": 2}
 
 
-def test_a_full_node_makes_room_for_a_camera_of_high_priority() -> None:
+def test_a_full_node_leaves_capacity_for_a_camera_of_high_priority() -> None:
     full = NodeLease("a", capacity=3)
     cameras = [*owned("a", [1, 2, 3]), *owned("gone", [4], weight=2, failover=Failover.HIGH)]
     state = situation([full], cameras)
@@ -151,14 +151,14 @@ def test_a_full_node_makes_room_for_a_camera_of_high_priority() -> None:
     assert claims(after, "a", held=[3]) == [4]
 
 
-def test_a_node_makes_room_although_one_of_another_site_has_some() -> None:
+def test_a_node_gives_cameras_back_although_one_of_another_site_has_some() -> None:
     north, south = NodeLease("a", site="north", capacity=3), NodeLease("b", site="south")
     cameras = [*owned("a", [1, 2, 3]), CameraLease(4, site="north", failover=Failover.HIGH)]
     assert gives(situation([north, south], cameras), "a", [1, 2, 3]) == [1]
     assert gives(situation([north, south], cameras), "b", []) == []
 
 
-def test_a_fuller_node_of_another_site_is_not_the_one_to_make_room() -> None:
+def test_a_fuller_node_of_another_site_gives_nothing_back() -> None:
     north, south = NodeLease("a", site="north", capacity=2), NodeLease("b", site="south", capacity=3)
     cameras = [
         *owned("a", [1, 2]),
@@ -169,7 +169,7 @@ def test_a_fuller_node_of_another_site_is_not_the_one_to_make_room() -> None:
     assert gives(situation([north, south], cameras), "b", [5, 6, 7]) == []
 
 
-def test_the_node_that_can_make_the_room_does_it() -> None:
+def test_the_node_that_can_give_enough_back_does_it() -> None:
     small, large = NodeLease("a", capacity=4), NodeLease("b", capacity=2)
     cameras = [
         *owned("a", [1], weight=1),
@@ -181,7 +181,7 @@ def test_the_node_that_can_make_the_room_does_it() -> None:
     assert gives(situation([small, large], cameras), "b", [5, 6]) == [5, 6]
 
 
-def test_only_the_fullest_node_makes_room() -> None:
+def test_only_the_fullest_node_gives_back() -> None:
     nodes = [NodeLease("a", capacity=3), NodeLease("b", capacity=2)]
     cameras = [*owned("a", [1, 2, 3]), *owned("b", [5, 6]), *owned("gone", [4], failover=Failover.HIGH)]
     assert gives(situation(nodes, cameras), "a", [1, 2, 3]) == [1]
@@ -192,10 +192,10 @@ def test_only_the_fullest_node_makes_room() -> None:
     st.lists(st.integers(0, 40), min_size=1, max_size=5),
     st.lists(st.tuples(st.integers(1, 16), st.sampled_from(Failover)), max_size=30),
 )
-def test_rounds_end_with_every_camera_placed_that_has_room(
+def test_rounds_end_with_every_camera_placed_that_fits(
     capacities: list[int], cameras: list[tuple[int, Failover]]
 ) -> None:
-    """All nodes decide in turn, until nothing changes: there is no endless to and fro, and no node exceeds its room."""
+    """All nodes decide in turn, until nothing changes: no endless to and fro, and no node exceeds its capacity."""
     nodes = [NodeLease(f"n{number}", capacity=capacity) for number, capacity in enumerate(capacities)]
     leases = {
         number: CameraLease(number, weight=weight, failover=failover)
@@ -227,4 +227,4 @@ def test_rounds_end_with_every_camera_placed_that_has_room(
         assert node.capacity == 0 or loads[node.name] <= node.capacity
     for camera in leases.values():
         if camera.node is None:
-            assert not any(node.has_room(camera.weight, loads[node.name]) for node in nodes)
+            assert not any(node.has_capacity(camera.weight, loads[node.name]) for node in nodes)

@@ -117,7 +117,7 @@ class ScriptedHead(PtzDevice):
     def set_preset(self, place: HeadPlace, name: str, preset_token: str | None = None) -> str:
         self._call("set_preset", f"{name} {preset_token}")
         if preset_token is None and not self.makes_presets:
-            raise CameraUnsupported("The device has no room for another preset.", service="ptz")
+            raise CameraUnsupported("The device cannot store another preset.", service="ptz")
         return preset_token or "7"
 
     def remove_preset(self, place: HeadPlace, preset_token: str) -> None:

@@ -63,7 +63,7 @@ class Volume(AnswerModel):
         description="measured over the last week or day; in the first day at least by the bit rates of the cameras"
     )
     full_at: Time | None = Field(
-        description="from then on the oldest recordings go; null if the wishes of all channels fit"
+        description="from then on the oldest recordings go; null if the limits of all channels fit"
     )
     next_to_go: NextToGo | None
     damaged_files: int = Field(description="files that nothing can be read from; they are deleted like recordings")
@@ -86,7 +86,7 @@ class StoredChannel(AnswerModel):
     oldest: Time | None = Field(description="begin of its oldest recording that is not kept")
     newest: Time | None
     inflow_bytes_per_day: int
-    wished_days: Hundredths = Field(description="as its rule says, by days, bytes and limit; null without a wish")
+    wished_days: Hundredths = Field(description="as its rule says, by days, bytes and limit; null without a limit")
     expected_days: Hundredths = Field(description="how far back its recordings will reach; null if unknown")
     limit_days: Hundredths = Field(description="recordings beyond it are always deleted, kept ones too")
 

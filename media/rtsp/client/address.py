@@ -62,7 +62,7 @@ class StreamAddress:
 def parse_address(uri: str) -> StreamAddress:
     """Check a stream URI. Raises CameraBadAnswer if it is no RTSP address.
 
-    UniFi Protect shows its addresses with `?enableSrtp`, a wish for encrypted packets inside of TLS: it is left out.
+    UniFi Protect shows its addresses with `?enableSrtp`: encrypted packets inside of TLS. The parameter is left out.
     """
     if len(uri) > MAX_ADDRESS or not _SENDABLE.fullmatch(uri):
         raise CameraBadAnswer("The device's stream address cannot be used.")

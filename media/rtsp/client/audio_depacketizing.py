@@ -35,7 +35,7 @@ class AudioDepacketizer:
     `track`: the track as its units are, with the configuration of AAC; it may change with the first packets, if
     `is_settled` is False, and when the stream itself shows another configuration. `start_device_s`: the first unit's
     time if the device sends no stamps; None in live. `place` returns the time_s of a unit from its ticks, the clock
-    rate of `track` and its arrival (AudioIntake._place); 0 without it.
+    rate of `track` and its arrival (AudioInput._place); 0 without it.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class AudioDepacketizer:
             return
         if self._payloads.config is not None:
             self._take_config(self._payloads.config)
-        frames = [frame for frame in frames if self._is_sound(frame)]
+        frames = [frame for frame in frames if self._is_valid(frame)]
         if not frames or self.is_undecodable:
             return
         self._held.append((packet, frames))
@@ -138,17 +138,17 @@ class AudioDepacketizer:
             self._use(aac.make_config(config.rate, channels))
         self.is_settled = True
 
-    def _is_sound(self, frame: bytes) -> bool:
+    def _is_valid(self, frame: bytes) -> bool:
         """True if a frame may be decoded. A decoder of a browser ends at the first one that is none."""
         if self._object_type not in _CHECKED_TYPES:
             return True
         rate = (self.track.format.sample_rate or 0) if self.is_settled else 0
-        is_sound = len(frame) <= aac.MAX_FRAME_BYTES and aac.is_plausible(frame, rate)
-        self._plausible.append(is_sound)
-        if is_sound and not self._channels:
+        is_valid = len(frame) <= aac.MAX_FRAME_BYTES and aac.is_plausible(frame, rate)
+        self._plausible.append(is_valid)
+        if is_valid and not self._channels:
             self._channels = aac.channels_of(frame)
             self._correct_channels(self._channels)
-        return is_sound
+        return is_valid
 
     def _correct_channels(self, channels: int) -> None:
         config = aac.read_config(self.track.config)

@@ -32,7 +32,7 @@ from media.rtsp.client.mjpeg_depacketizing import MjpegDepacketizer
 from media.rtsp.client.receiver import SessionSink
 from media.rtsp.client.rtp import AUDIO, VIDEO, Delivery, RtpPacket, SenderReport, single_packets
 from media.rtsp.client.sdp import AudioTrack, VideoTrack
-from media.rtsp.live.audio_intake import SILENT_AFTER_S, AudioIntake
+from media.rtsp.live.audio_input import SILENT_AFTER_S, AudioInput
 from media.rtsp.live.consumers import MediaConsumer, MediaConsumers
 from media.rtsp.live.feed import FeedState, FeedStatus, HeldKeyFrame, MediaDescription
 from media.rtsp.live.gop_buffer import GopBuffer, Media
@@ -74,7 +74,7 @@ class SharedSource(SessionSink):
         self._wall = wall
         self._known_markers = known_markers
         self._codec: VideoCodec | None = None
-        self._audio = AudioIntake(None)
+        self._audio = AudioInput(None)
         self._audio_left_out = ""
         self._video_format: VideoFormat | None = None
         self._codec_string = ""
@@ -102,7 +102,7 @@ class SharedSource(SessionSink):
 
     def on_description(self, video: VideoTrack, audio: AudioTrack | None, delivery: Delivery = Delivery.STREAM) -> None:
         self._codec = video.codec
-        self._audio = AudioIntake(audio, self._audio_left_out)
+        self._audio = AudioInput(audio, self._audio_left_out)
         self._has_loss = delivery is Delivery.DATAGRAMS
         self.takes_joined_packets = not self._has_loss
         self._sets = dict(video.sets)

@@ -242,7 +242,7 @@ class GatewayReplayConnection(ReplayConnection, RankedConnection):
                 raise CameraBusy("The last free replay session of the recorder stays free for viewers.")
             return
         while not self._slot.try_take():
-            if not await self._context.precedence.make_room(self._source.device_key, self.rank):
+            if not await self._context.precedence.free_session(self._source.device_key, self.rank):
                 limit, users = self._slot.limit, self._context.precedence.purposes(self._source.device_key)
                 raise CameraBusy(
                     f"All {limit} replay sessions that the app may open with this recorder are in use: for {users}."
@@ -256,7 +256,7 @@ class GatewayReplayConnection(ReplayConnection, RankedConnection):
             return await self._held.play(playback)
         except CameraBusy:
             await self._held.end()
-            if not await self._context.precedence.make_room(self._source.device_key, self.rank):
+            if not await self._context.precedence.free_session(self._source.device_key, self.rank):
                 raise
         return await self._held.play(playback)
 

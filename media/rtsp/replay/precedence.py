@@ -50,7 +50,7 @@ class Precedence:
             if it.device_key == device_key and it.rank is ReplayRank.BACKFILL and it.has_session:
                 it.give_way(rank)
 
-    async def make_room(self, device_key: str, rank: ReplayRank) -> bool:
+    async def free_session(self, device_key: str, rank: ReplayRank) -> bool:
         """End the least important connection of the device that comes after `rank`. False if there is none.
 
         Return when the device has its session back, or after GIVES_WAY_WITHIN_S.

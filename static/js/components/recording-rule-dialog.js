@@ -2,7 +2,7 @@
 import { profileOf } from '../lib/channels.js';
 import { bitrate, counted } from '../lib/format.js';
 import { ApiError } from '../lib/http.js';
-import { costText, daysHeld, daysWished, bytesPerDay, forecastText, preRollText } from '../lib/recording-cost.js';
+import { costText, daysHeld, daysWanted, bytesPerDay, forecastText, preRollText } from '../lib/recording-cost.js';
 import { fieldsOf, ruleOf } from '../lib/recording-rule.js';
 import { isRecorder } from '../lib/recordings-state.js';
 import { WeekSchedule, scheduleText } from '../lib/week-schedule.js';
@@ -250,7 +250,7 @@ export class RecordingRuleDialog extends AppDialog {
     if (!this.#storage || !this.#camera || costs.includes(null)) return '';
     const inflow = costs.reduce((sum, cost) => (sum ?? 0) + (cost ?? 0), 0) ?? 0;
     const numbers = channels.map((channel) => channel.channel);
-    return forecastText(daysHeld(this.#storage, { cameraId: this.#camera.id, channels: numbers, inflow }), daysWished(rule));
+    return forecastText(daysHeld(this.#storage, { cameraId: this.#camera.id, channels: numbers, inflow }), daysWanted(rule));
   }
 
   async #save() {

@@ -114,16 +114,16 @@ export class TimelineThumbnail {
       const found = await this.#get({ channel, atMs: place.atMs });
       if (!found) return REST_MS;
       this.#keep(found.url, await decoded(found.blob));
-      this.#tell(channel, place, { takenMs: found.takenMs, state: 'ready', url: found.url });
+      this.#emit(channel, place, { takenMs: found.takenMs, state: 'ready', url: found.url });
       return 0;
     } catch (error) {
-      if (problemOf(error).code === 'no_recording') this.#tell(channel, place, { takenMs: null, state: 'missing', url: null });
+      if (problemOf(error).code === 'no_recording') this.#emit(channel, place, { takenMs: null, state: 'missing', url: null });
       return AFTER_PROBLEM_MS;
     }
   }
 
   /** @param {number} channel @param {Place} place @param {Omit<import('../lib/thumbnails-api.js').Thumbnail, 'atMs'>} known */
-  #tell(channel, { atMs, stepS }, known) {
+  #emit(channel, { atMs, stepS }, known) {
     this.#source.store.add(channel, stepS, [{ atMs, ...known }], Date.now());
   }
 

@@ -227,7 +227,7 @@ export {};
  * @property {string|null} oldest begin of its oldest recording that is not kept
  * @property {string|null} newest
  * @property {number} inflow_bytes_per_day
- * @property {number|null} wished_days as its rule says, by days, bytes and limit; null without a wish
+ * @property {number|null} wished_days as its rule says, by days, bytes and limit; null without a limit
  * @property {number|null} expected_days how far back its recordings will reach; null if unknown
  * @property {number|null} limit_days recordings beyond it are always deleted, kept ones too
  */
@@ -246,7 +246,7 @@ export {};
  * @property {number} floor_bytes with less free space the oldest recordings are deleted
  * @property {number} inflow_bytes_per_day measured over the last week or day; in the first day at least by the bit
  *   rates of the cameras
- * @property {string|null} full_at from then on the oldest recordings go; null if the wishes of all channels fit
+ * @property {string|null} full_at from then on the oldest recordings go; null if the limits of all channels fit
  * @property {NextToGo|null} next_to_go
  * @property {number} damaged_files files that nothing can be read from; they are deleted like recordings
  * @property {number} damaged_bytes of `used_bytes`: in damaged files

@@ -13,7 +13,7 @@
  *   |'no_key'|'stands'|'worker'|'display'} MseReason
  * @typedef {{isSecure: boolean, hasDecoder: boolean, hasFullScreen: boolean}} Browser `hasFullScreen`: any element can be
  *   full screen, not only a `<video>`
- * @typedef {'webcodecs'|'setting'|'switch'} Wanted the user's wish: WebCodecs, or MediaSource by the server's setting or
+ * @typedef {'webcodecs'|'setting'|'switch'} Wanted the user's choice: WebCodecs, or MediaSource by the server's setting or
  *   by this browser's switch
  * @typedef {{engine: Engine, reason: MseReason|null}} Chosen
  */

@@ -76,7 +76,7 @@ export class EventFeed extends EventTarget {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.isLoading = true;
-    this.#tell();
+    this.#emit();
     try {
       const page = await this.#api.list(this.#query, { limit: PAGE, cursor: this.#list.cursor, signal });
       if (signal.aborted) return;
@@ -92,7 +92,7 @@ export class EventFeed extends EventTarget {
       this.#wait(error);
     }
     this.isLoading = false;
-    this.#tell();
+    this.#emit();
   }
 
   /** @param {unknown} error */
@@ -105,7 +105,7 @@ export class EventFeed extends EventTarget {
     }
   }
 
-  #tell() {
+  #emit() {
     this.dispatchEvent(new Event('change'));
   }
 }

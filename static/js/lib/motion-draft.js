@@ -81,14 +81,14 @@ export class MotionDraft extends EventTarget {
     this.#past = [];
     this.#future = [];
     this.#action = '';
-    this.#tell();
+    this.#emit();
   }
 
   /** The server has stored this choice; later changes stay. @param {MotionChoice} choice */
   saved({ mode, sensitivity, zones }) {
     this.#saved = { mode, sensitivity, zones };
     this.#action = '';
-    this.#tell();
+    this.#emit();
   }
 
   /** Go back to what the server stores. It can be undone. */
@@ -101,7 +101,7 @@ export class MotionDraft extends EventTarget {
     if (id === this.#chosenId) return;
     this.#action = '';
     this.#chosenId = id;
-    this.#tell();
+    this.#emit();
   }
 
   /** @param {{mode?: Mode, sensitivity?: Sensitivity}} change */
@@ -159,7 +159,7 @@ export class MotionDraft extends EventTarget {
     this.#now = state;
     this.#action = '';
     if (!this.chosen) this.#chosenId = null;
-    this.#tell();
+    this.#emit();
   }
 
   /** @param {MotionChoice} next @param {string} action */
@@ -173,7 +173,7 @@ export class MotionDraft extends EventTarget {
     this.#action = action;
     this.#now = next;
     if (!this.chosen) this.#chosenId = null;
-    this.#tell();
+    this.#emit();
   }
 
   /** @param {number|null} id */
@@ -190,7 +190,7 @@ export class MotionDraft extends EventTarget {
     return `${word} ${number}`;
   }
 
-  #tell() {
+  #emit() {
     this.dispatchEvent(new Event('change'));
   }
 }

@@ -33,7 +33,7 @@ import { bestWithin, byLoss, byNeed, rank, rateIn, rateOf, rungNamed, sum } from
 const USED_SHARE = 0.7;
 /** Share of the present rates that is kept if media is late and the throughput is unknown. */
 const KEPT_SHARE = 0.5;
-/** Rates that fall below this share of those before, because tiles rest or are closed, leave room for better rungs. */
+/** Rates that fall below this share of those before, because tiles rest or are closed, leave bandwidth for better rungs. */
 const FREED_SHARE = 0.8;
 /** Time in which a change shows its effect. */
 const SETTLE_MS = 3000;

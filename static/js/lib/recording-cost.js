@@ -83,8 +83,8 @@ export function preRollText(rule, channels, limitBytes) {
   return `At this bit rate the memory holds only about ${counted(Math.max(0, held), 'second')} before an event.`;
 }
 
-/** Return the days that a rule asks for: a limit by law may be shorter than the wish. @param {Pick<RuleDraft, 'keep_days'|'limit_days'>} rule */
-export function daysWished({ keep_days: keep, limit_days: limit }) {
+/** Return the days that a rule asks for: a limit by law may be shorter than the days of the rule. @param {Pick<RuleDraft, 'keep_days'|'limit_days'>} rule */
+export function daysWanted({ keep_days: keep, limit_days: limit }) {
   const days = Math.min(keep ?? Infinity, limit ?? Infinity);
   return Number.isFinite(days) ? days : null;
 }
@@ -97,14 +97,14 @@ export function daysText(days) {
 }
 
 /**
- * Return what the disks make of the wished days; '' if it is unknown.
+ * Return how the disks and the wanted days fit together; '' if it is unknown.
  *
  * @param {number|null} held
- * @param {number|null} wished null: no limit
+ * @param {number|null} wanted null: no limit
  */
-export function forecastText(held, wished) {
+export function forecastText(held, wanted) {
   if (held === null) return '';
-  if (wished === null) return `With the other channels, the disks hold about ${daysText(held)}. Then the oldest recordings are deleted.`;
-  if (held >= wished) return `The disks have space for ${daysText(wished)}.`;
-  return `Asked for ${daysText(wished)}, the disks hold about ${daysText(held)}. The oldest recordings are deleted earlier.`;
+  if (wanted === null) return `With the other channels, the disks hold about ${daysText(held)}. Then the oldest recordings are deleted.`;
+  if (held >= wanted) return `The disks have space for ${daysText(wanted)}.`;
+  return `Asked for ${daysText(wanted)}, the disks hold about ${daysText(held)}. The oldest recordings are deleted earlier.`;
 }

@@ -36,7 +36,7 @@ export class SearchArea extends EventTarget {
   load(points) {
     this.#points = points && points.map(inside);
     this.#isBox = points === null || isRectangle(points);
-    this.#tell();
+    this.#emit();
   }
 
   /** Let the shape be a box, which takes the rectangle around it, or any outline. @param {boolean} isBox */
@@ -44,7 +44,7 @@ export class SearchArea extends EventTarget {
     if (isBox === this.#isBox) return;
     this.#isBox = isBox;
     if (isBox && this.#points) this.#points = cornersOf(boxOf(this.#points));
-    this.#tell();
+    this.#emit();
   }
 
   /** Change the place or size of a box; it stays inside the picture. @param {Partial<Box>} change */
@@ -85,7 +85,7 @@ export class SearchArea extends EventTarget {
     if (!this.canAdd) return null;
     this.#points = points.map(inside);
     this.#isBox = isRectangle(points);
-    this.#tell();
+    this.#emit();
     return ID;
   }
 
@@ -101,17 +101,17 @@ export class SearchArea extends EventTarget {
     if (this.isReadOnly || !this.#points) return;
     this.#points = null;
     this.#isBox = true;
-    this.#tell();
+    this.#emit();
   }
 
   /** @param {Point[]|null} points */
   #take(points) {
     if (!points || JSON.stringify(points) === JSON.stringify(this.#points)) return;
     this.#points = points;
-    this.#tell();
+    this.#emit();
   }
 
-  #tell() {
+  #emit() {
     this.dispatchEvent(new Event('change'));
   }
 }

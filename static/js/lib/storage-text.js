@@ -95,17 +95,17 @@ function dayAndTime(atMs, nowMs) {
 }
 
 /**
- * Return how long the recordings of a channel are wished and held.
+ * Return how long the recordings of a channel should last and do last.
  *
  * @param {StorageChannel} channel
- * @returns {{wished: string, held: string, isShort: boolean}}
+ * @returns {{wanted: string, held: string, isShort: boolean}}
  */
-export function channelDays({ wished_days: wished, expected_days: expected, limit_days: limit }) {
+export function channelDays({ wished_days: wanted, expected_days: expected, limit_days: limit }) {
   const law = limit === null ? '' : `, at most ${daysText(limit)}`;
   return {
-    wished: `${wished === null ? 'no limit' : daysText(wished)}${law}`,
+    wanted: `${wanted === null ? 'no limit' : daysText(wanted)}${law}`,
     held: expected === null ? '' : daysText(expected),
-    isShort: wished !== null && expected !== null && expected < Math.min(wished, limit ?? wished) * 0.99,
+    isShort: wanted !== null && expected !== null && expected < Math.min(wanted, limit ?? wanted) * 0.99,
   };
 }
 

@@ -17,10 +17,10 @@ export class EventWords extends EventTarget {
     super();
     byId('search', HTMLFormElement).addEventListener('submit', (event) => {
       event.preventDefault();
-      this.#tell();
+      this.#emit();
     });
     // The button of the field that empties it.
-    this.#field.addEventListener('input', () => this.#field.value || this.#tell());
+    this.#field.addEventListener('input', () => this.#field.value || this.#emit());
   }
 
   /** The words of the present filter. @param {string} words */
@@ -44,7 +44,7 @@ export class EventWords extends EventTarget {
     setText(byId('words-status', HTMLElement), piecesText(pieces));
   }
 
-  #tell() {
+  #emit() {
     const words = wordsIn(this.#field.value);
     if (words !== this.#words) this.dispatchEvent(new CustomEvent('words', { detail: words }));
   }

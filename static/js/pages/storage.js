@@ -155,7 +155,7 @@ function volumeItem(volume) {
 function channelRow(entry, hasServers) {
   const row = cloneTemplate('storage-channel');
   const name = nameOf(entry.camera_id, entry.channel);
-  const { wished, held, isShort } = channelDays(entry);
+  const { wanted, held, isShort } = channelDays(entry);
   const link = part(row, 'name', HTMLAnchorElement);
   setText(link, name);
   link.href = recordingsAddress(entry.camera_id, entry.channel, null);
@@ -165,7 +165,7 @@ function channelRow(entry, hasServers) {
   setText(part(row, 'size', HTMLElement), fileSize(entry.bytes));
   setText(part(row, 'inflow', HTMLElement), entry.inflow_bytes_per_day ? fileSize(entry.inflow_bytes_per_day) : '');
   setText(part(row, 'oldest', HTMLElement), entry.oldest ? shortTime(Date.parse(entry.oldest), Date.now()) : '');
-  setText(part(row, 'wished', HTMLElement), wished);
+  setText(part(row, 'wanted', HTMLElement), wanted);
   const cell = part(row, 'held', HTMLElement);
   setText(cell, held);
   cell.toggleAttribute('data-short', isShort);

@@ -91,7 +91,7 @@ def test_play_has_the_base_of_the_tracks_first() -> None:
         ("rtsp://10.0.0.1/Ab?noenableSrtp", "rtsp://10.0.0.1/Ab?noenableSrtp"),
     ],
 )
-def test_encrypted_packets_are_not_wished_for(uri: str, sent: str) -> None:
+def test_encrypted_packets_are_not_requested(uri: str, sent: str) -> None:
     assert parse_address(uri).uri == sent
 
 

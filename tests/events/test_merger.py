@@ -12,8 +12,8 @@ from core.events import Change, ClosedWhy, DeviceEvent, EventKind, LoggedEvent, 
 from core.settings import Settings
 from database import Database
 from event_manager import EventManager
-from events.intake import MOST_ROWS_A_MINUTE
 from events.log_query import EventQuery
+from events.merger import MOST_ROWS_A_MINUTE
 from events.states import HOLD_S, OTHERS_END_AFTER_S
 from tests.events.logged import OneChannelCameras
 from tests.hand_clock import HandClock

@@ -18,7 +18,7 @@ _TIMESTAMP_MASK = 0xFFFF_FFFF
 _SAME_PACKET_S = 1.0
 
 
-class AudioIntake:
+class AudioInput:
     """In the gateway's thread, except for the properties. `refused`: why there is no track, for users."""
 
     def __init__(self, track: AudioTrack | None, refused: str = "") -> None:

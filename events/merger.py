@@ -53,7 +53,7 @@ class _Minute:
     rows: int = 0
 
 
-class EventIntake:
+class EventMerger:
     """Hands activities to the log. For one call at a time; nothing here waits."""
 
     def __init__(self, log: EventLog, clock: Clock) -> None:

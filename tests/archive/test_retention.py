@@ -16,6 +16,7 @@ from archive.floors import floor_of
 from archive.records import VolumeState, from_ms
 from archive.retention import ONLY_KEPT
 from core.access import LOCAL
+from core.stop_signal import StopSignal
 from tests.archive.stored import DISK_BYTES, StoredArchive, stream_of, volume_module
 from tests.patience import LIMIT_S, promised, until
 
@@ -313,11 +314,11 @@ def test_at_most_twenty_files_go_in_a_second(archive: StoredArchive) -> None:
     times: list[int] = []
     pause = archive.retention._is_stopping.wait
 
-    class Pauses(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
+    class Pauses(StopSignal):
+        def wait(self, timeout_s: float | None = None) -> bool:
             times.append(len(archive.hours_left()))
-            assert timeout == 1.0
-            return pause(timeout)
+            assert timeout_s == 1.0
+            return pause(timeout_s)
 
     archive.retention._is_stopping = Pauses()
     assert archive.retention.run_pass() == 25

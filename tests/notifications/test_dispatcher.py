@@ -57,7 +57,7 @@ def test_the_end_of_a_begun_event_survives_a_flood(dispatcher: Dispatcher) -> No
         dispatcher.take(begun(number))
     changes = dispatcher.step([]).changes
     assert StateChange(StateKey(1, 1, EventKind.DOORBELL), is_on=False) in changes
-    assert StateKey(1, 1, EventKind.DOORBELL) not in dispatcher.board.states()
+    assert StateKey(1, 1, EventKind.DOORBELL) not in dispatcher.states.states()
 
 
 def test_the_end_of_an_event_that_is_being_decided_survives(dispatcher: Dispatcher, clock: HandClock) -> None:
@@ -70,7 +70,7 @@ def test_the_end_of_an_event_that_is_being_decided_survives(dispatcher: Dispatch
     dispatcher.step([])
     clock.move(seconds=5)
     dispatcher.step([])
-    assert not dispatcher.board.states()
+    assert not dispatcher.states.states()
 
 
 def test_events_keep_their_order_of_arrival(dispatcher: Dispatcher) -> None:

@@ -196,7 +196,7 @@ class JobRun:
     def _conclude(self) -> Problem | None:
         done = self._meter.progress(self._files)
         not_sent_s, unknown_s = self._gaps_s(NOT_SENT), self._gaps_s(UNKNOWN)
-        # The expectation counts time that nobody recorded, if the recorder had not listed the range then.
+        # The expected length may include unrecorded time, if the recorder had not listed the range yet.
         missing_s = min(done.total_s - done.done_s, not_sent_s + unknown_s)
         done = replace(done, total_s=done.done_s + missing_s)
         video_count = sum(1 for file in self._files if file.is_recording)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from archive.stream_target import PreRollSink
+from archive.stream_writer import StreamWriter
 from core.archive import GapReason
 from media.codecs.access_unit import VIDEO, AccessUnit
 from media.units import UnitDescription, UnitSink
@@ -69,7 +69,7 @@ class PreRoll(UnitSink):
     `pre_s` may be changed at any time.
     """
 
-    def __init__(self, sink: PreRollSink, budget: PreRollBudget, pre_s: float) -> None:
+    def __init__(self, sink: StreamWriter, budget: PreRollBudget, pre_s: float) -> None:
         self.pre_s = pre_s
         self._sink = sink
         self._budget = budget

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from archive.pre_roll import PreRoll, PreRollBudget
-from archive.stream_target import StreamTargets
+from archive.writer import ArchiveWriter
 from core.archive import GapReason, StreamKey, gap_reason_of
 from core.backoff import Backoff
 from core.clock import Clock
@@ -17,7 +17,7 @@ from core.records import StreamSource
 from event_manager import EventManager
 from media.codecs.access_unit import AccessUnit
 from media.rtsp.gateway import RtspGateway
-from media.rtsp.live.feed import Feed
+from media.rtsp.live.session_pool import GatewayFeed
 from media.units import UnitDescription, UnitSink
 from onvif_manager import OnvifManager
 
@@ -118,7 +118,7 @@ class RecorderParts:
         clock: Clock,
         cameras: OnvifManager,
         gateway: RtspGateway,
-        targets: StreamTargets,
+        targets: ArchiveWriter,
         budget: PreRollBudget,
         events: EventManager,
     ) -> None:
@@ -153,7 +153,7 @@ class StreamRecorder:
         self._parts = parts
         self._target = parts.targets.open_stream(key)
         self.pre_roll = PreRoll(self._target, parts.budget, pre_s)
-        self._feed: Feed | None = None
+        self._feed: GatewayFeed | None = None
         self._flow: Flow | None = None  # of `_feed`
         self._search: SourceSearch | None = None
         self._profile_token: str | None = None

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archive.stream_files import StreamFiles
-from archive.stream_target import StreamTarget
 from core.archive import GapReason, StreamKey
 from media.codecs.access_unit import VIDEO, AccessUnit
-from media.units import UnitDescription
+from media.units import UnitDescription, UnitSink
 
 QUEUE_BYTES = 64 * 1024 * 1024
 STREAM_QUEUE_BYTES = 6 * 1024 * 1024  # ten seconds of a main stream
@@ -83,7 +82,7 @@ class QueuedUnits:
 QueueItem = QueuedUnits | UnitDescription | GapReason
 
 
-class StreamWriter(StreamTarget):
+class StreamWriter(UnitSink):
     """The sink. on_description(), on_units() and on_end() are called by one thread; the rest by any."""
 
     def __init__(self, stream: StreamKey, files: StreamFiles, budget: QueueBudget) -> None:

@@ -11,7 +11,6 @@ from datetime import datetime
 from archive.index import ArchiveIndex
 from archive.records import from_ms, to_ms
 from archive.stream_files import StreamFiles
-from archive.stream_target import StreamTargets
 from archive.stream_writer import StreamWriter
 from archive.volume_writer import ArchiveParts, VolumeWriter
 from archive.volumes import Volumes
@@ -33,7 +32,7 @@ EpochOf = Callable[[int], int | None]
 """Returns the number of this node's lease of a camera, None without one."""
 
 
-class ArchiveWriter(StreamTargets):
+class ArchiveWriter:
     """Thread-safe. The index must be open between start() and stop().
 
     Without ARCHIVE_DIRS, the folder and its thread begin with the first recording.

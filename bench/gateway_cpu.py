@@ -25,7 +25,8 @@ from core.secrets import Secret
 from core.settings import Settings
 from media.ffmpeg import find_ffmpeg
 from media.rtsp.gateway import RtspGateway
-from media.rtsp.live.feed import Feed, FeedState
+from media.rtsp.live.feed import FeedState
+from media.rtsp.live.session_pool import GatewayFeed
 
 
 def living_mains(device: Recorder) -> list[tuple[str, str]]:
@@ -47,7 +48,7 @@ def sources(device: Recorder, count: int) -> list[StreamSource]:
     ]
 
 
-def reader(feed: Feed) -> subprocess.Popen[bytes]:
+def reader(feed: GatewayFeed) -> subprocess.Popen[bytes]:
     quiet = ("-nostdin", "-v", "error", "-rtsp_transport", "tcp")
     command = [str(find_ffmpeg()), *quiet, "-i", feed.url, "-c", "copy", "-f", "null", "-"]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -28,7 +28,8 @@ from core.clock import SystemClock
 from core.login_gate import LoginGate
 from core.settings import Settings
 from media.rtsp.gateway import RtspGateway
-from media.rtsp.live.feed import Feed, FeedState
+from media.rtsp.live.feed import FeedState
+from media.rtsp.live.session_pool import GatewayFeed
 
 
 def run(window_s: float, count: int) -> None:
@@ -66,7 +67,7 @@ def run(window_s: float, count: int) -> None:
             gateway.stop()
 
 
-def _show(name: str, cost: Cost, feeds: list[Feed]) -> None:
+def _show(name: str, cost: Cost, feeds: list[GatewayFeed]) -> None:
     kbps = sum(feed.status().bitrate_kbps or 0 for feed in feeds)
     share = cost.cpu_percent / len(feeds)
     print(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.project_files import ROOT, project_files
+from tools.structure_counts import lonely_protocols
 
 # package -> the packages that it may import. A top-level file is a package of its own unless PACKAGE_OF maps it to one.
 ARROWS: dict[str, frozenset[str]] = {
@@ -322,6 +323,7 @@ GENERATED = {"static/js/lib/api-types.js"}  # by tools/api_types.py: nobody edit
 
 
 MOST_PARAMETERS = 7
+MOST_LONELY_PROTOCOLS = 36
 
 
 def test_no_constructor_has_more_than_seven_parameters() -> None:
@@ -335,6 +337,12 @@ def test_no_constructor_has_more_than_seven_parameters() -> None:
         if len(method.args.posonlyargs + method.args.args + method.args.kwonlyargs) > MOST_PARAMETERS + 1  # and self
     ]
     assert not too_many, f"divide these classes, or group parameters that belong together: {too_many}"
+
+
+def test_protocols_with_one_implementation_become_no_more() -> None:
+    """Go-to-definition ends at a protocol: docs/decisions/structure.md."""
+    lonely, _ = lonely_protocols(ROOT)
+    assert len(lonely) <= MOST_LONELY_PROTOCOLS, lonely
 
 
 def test_each_file_of_tests_has_tests() -> None:

@@ -50,8 +50,29 @@ def _methods(node: ast.ClassDef) -> set[str]:
     return {item.name for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
-def _is_protocol(node: ast.ClassDef) -> bool:
-    return any("Protocol" in ast.unparse(base) for base in node.bases)
+def _bases(node: ast.ClassDef) -> set[str]:
+    return {base.id for base in node.bases if isinstance(base, ast.Name)}
+
+
+def lonely_protocols(root: Path) -> tuple[list[str], int]:
+    """Return the protocols of the product with one implementation or none, and the number of all protocols.
+
+    A class implements a protocol if it inherits from it, or has all of its methods. Callback protocols are left out.
+    """
+    classes = [node for _, tree in _trees(root) for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    protocols = [node for node in classes if "Protocol" in _bases(node) and _methods(node) != {"__call__"}]
+    names = {node.name for node in protocols}
+    others = [node for node in classes if node.name not in names]
+    lonely = [
+        protocol.name
+        for protocol in protocols
+        if sum(
+            protocol.name in _bases(node) or (bool(_methods(protocol)) and _methods(protocol) <= _methods(node))
+            for node in others
+        )
+        <= 1
+    ]
+    return lonely, len(protocols)
 
 
 def main(arguments: list[str]) -> int:
@@ -61,9 +82,7 @@ def main(arguments: list[str]) -> int:
     aliases = {"Callable"}.union(*(_aliases(tree) for _, tree in sources))
     callables = 0
     sizes: list[int] = []
-    classes: list[ast.ClassDef] = []
     for _, tree in sources:
-        classes += [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
         for function in _functions(tree):
             parameters = _parameters(function)
             for arg in parameters:
@@ -75,13 +94,11 @@ def main(arguments: list[str]) -> int:
                 callables += bool(names & aliases)
             if function.name == "__init__":
                 sizes.append(len(parameters))
-    protocols = [node for node in classes if _is_protocol(node)]
-    concrete = [_methods(node) for node in classes if not _is_protocol(node)]
-    counts = [sum(_methods(node) <= methods for methods in concrete) for node in protocols]
+    lonely, protocols = lonely_protocols(root)
     sizes.sort()
     print(f"{lines} lines")
     print(f"{callables} Callable parameters, {1000 * callables / lines:.1f} per 1000 lines")
-    print(f"{len(protocols)} protocols, {sum(count <= 1 for count in counts)} with one implementation or none")
+    print(f"{protocols} protocols, {len(lonely)} with one implementation or none: {', '.join(lonely)}")
     p95 = sizes[int(0.95 * (len(sizes) - 1))]
     print(f"constructors: median {statistics.median(sizes):g}, p95 {p95}, max {sizes[-1]} parameters")
     return 0

@@ -16,16 +16,8 @@ _RELAXED = 0.4  # of the share: skipping every second key frame halves the use
 _MOST_LEVEL = 2
 
 
-class Clocks(Protocol):
-    """Wall time and the own processor time, in seconds."""
-
-    def wall_s(self) -> float: ...
-
-    def cpu_s(self) -> float: ...
-
-
 class OwnClocks:
-    """The clocks of this process."""
+    """Wall time and processor time of this process, in seconds."""
 
     def wall_s(self) -> float:
         return time.monotonic()
@@ -78,7 +70,7 @@ def own_memory() -> Memory:
 class Budget:
     """Level 0: everything is watched. 1: every second key frame is left out. 2: so are the pictures between."""
 
-    def __init__(self, share: float, clocks: Clocks, memory: Memory) -> None:
+    def __init__(self, share: float, clocks: OwnClocks, memory: Memory) -> None:
         self._share, self._clocks, self._memory = share, clocks, memory
         self._began_s, self._began_cpu_s = clocks.wall_s(), clocks.cpu_s()
         self._window_s, self._window_cpu_s = self._began_s, self._began_cpu_s

@@ -18,7 +18,7 @@ from core.clock import Clock
 from core.errors import AppError
 from core.records import CameraStatus, Channel, ProfileRole, StreamSource
 from media.rtsp.gateway import RtspGateway
-from media.rtsp.live.feed import Feed
+from media.rtsp.live.session_pool import GatewayFeed
 from motion.channel_watch import ChannelWatch
 from motion.records import MotionSettings, Place, Reason
 from motion_manager import MotionManager
@@ -105,7 +105,7 @@ class _Watched:
     profile_token: str = ""
     video_source_token: str = ""
     search: _Search | None = None
-    feed: Feed | None = None
+    feed: GatewayFeed | None = None
     watch: ChannelWatch | None = None  # takes the frames of `feed`
     opened_s: float = 0.0
     not_before_s: float = 0.0

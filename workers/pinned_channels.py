@@ -17,7 +17,7 @@ from core.clock import Clock
 from core.errors import AppError
 from core.records import ProfileRole
 from media.rtsp.gateway import RtspGateway
-from media.rtsp.live.feed import Feed
+from media.rtsp.live.session_pool import GatewayFeed
 from onvif_manager import OnvifManager
 from workers.repeated_work import RepeatedWork
 
@@ -57,7 +57,7 @@ def parse_pinned_channels(text: str) -> tuple[PinnedChannel, ...]:
 @dataclass(slots=True)
 class _PinnedFeed:
     backoff: Backoff
-    feed: Feed | None = None
+    feed: GatewayFeed | None = None
     not_before_s: float = 0.0
 
 

@@ -6,7 +6,7 @@ replay/         connections that play recordings and seek in them               
 gateway.py      RtspGateway, the public methods                                             -> live, replay
 
 A frame of a live stream:
- 1. gateway.py: open_feed() returns a feed.Feed. live/session_pool.py: feeds of one source share a SharedDeviceSession.
+ 1. gateway.py: open_feed() returns a GatewayFeed. live/session_pool.py: feeds of a source share a SharedDeviceSession.
  2. client/session.py: DeviceSession.run() sends DESCRIBE, SETUP and PLAY; client/login.py answers the 401.
  3. client/connection.py receives bytes from the socket; client/framing.py cuts them into interleaved frames.
  4. client/receiver.py parses RTP (client/rtp.py) and calls on_packets() of its sink, the SharedSource.

@@ -21,8 +21,8 @@ from media.rtsp.client.budget import SessionBudget
 from media.rtsp.client.habit_writer import HabitWriter, SaveHabits
 from media.rtsp.client.habits import HabitStore
 from media.rtsp.client.session import ClientContext
-from media.rtsp.live.feed import Feed, HeldKeyFrame
-from media.rtsp.live.session_pool import DeviceSessionPool
+from media.rtsp.live.feed import HeldKeyFrame
+from media.rtsp.live.session_pool import DeviceSessionPool, GatewayFeed
 from media.rtsp.replay.connection import GatewayReplayConnection
 from media.rtsp.replay.held_session import ReplayContext
 from media.rtsp.replay.interface import ReplayConnection, ReplayRank
@@ -87,7 +87,7 @@ class RtspGateway:
         """Store the habits of devices with `save`, which may wait for the database. Call this before start()."""
         self._writer.save_with(save)
 
-    def open_feed(self, source: StreamSource) -> Feed:
+    def open_feed(self, source: StreamSource) -> GatewayFeed:
         """Return a feed of this live source. Raises Unavailable while the gateway is not running, or NotOwner.
 
         Feeds of the same source share one device session, which starts now unless it runs.

@@ -6,7 +6,8 @@ import logging
 
 from core.errors import AppError
 from core.records import Problem, VideoFormat
-from media.rtsp.live.feed import Feed, FeedState, FeedStatus
+from media.rtsp.live.feed import FeedState, FeedStatus
+from media.rtsp.live.session_pool import GatewayFeed
 from sessions.context import SessionContext
 from sessions.errors import RestartWanted, Stalled
 from sessions.ids import LiveStreamKey
@@ -46,7 +47,7 @@ class LiveAttempt:
         self._resources = resources
         self._outputs = outputs
         self._key_frames = key_frames
-        self._feed: Feed | None = None
+        self._feed: GatewayFeed | None = None
         self._seen_video: VideoFormat | None = None
         self._healthy_s = 0.0
         self._retry_at_s: dict[SessionOutput, float] = {}

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from core.clock import Clock
 from media.fmp4.live import FragmentSink, LiveFragment, LiveInit
-from media.rtsp.live.feed import Feed
+from media.rtsp.live.session_pool import GatewayFeed
 from sessions.view import StreamView
 
 __all__ = ["FragmentBroadcaster", "LiveFragment", "LiveInit", "LiveListener"]
@@ -57,7 +57,7 @@ class FragmentBroadcaster(FragmentSink):
         self._init: LiveInit | None = None
         self._held: deque[LiveFragment] = deque()
         self._held_bytes = 0
-        self._feed: Feed | None = None
+        self._feed: GatewayFeed | None = None
         self._origin_s: float | None = None
         self._fragment_s: float | None = None
 
@@ -110,7 +110,7 @@ class FragmentBroadcaster(FragmentSink):
         """When the last fragment was complete, by our monotonic clock."""
         return self._fragment_s
 
-    def attach(self, feed: Feed) -> None:
+    def attach(self, feed: GatewayFeed) -> None:
         """Take fragments from this feed, on the time line of the feed before, unless it is attached already."""
         with self._lock:
             if self._feed is feed:

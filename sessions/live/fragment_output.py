@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from core.records import Problem
-from media.rtsp.live.feed import Feed, FeedStatus
+from media.rtsp.live.feed import FeedStatus
+from media.rtsp.live.session_pool import GatewayFeed
 from sessions.context import SessionContext
 from sessions.live.broadcast import FragmentBroadcaster
 from sessions.live.output import patience_s
@@ -29,7 +30,7 @@ class FragmentOutput(SocketOutput):
     def prepare(self) -> None:
         """Fragments need neither ffmpeg nor disk."""
 
-    def start(self, feed: Feed) -> None:
+    def start(self, feed: GatewayFeed) -> None:
         self._broadcaster.attach(feed)
         self._is_running = True
 

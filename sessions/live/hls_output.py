@@ -19,7 +19,8 @@ from media.ffmpeg import starting_ffmpeg
 from media.hls.live_playlist import WrittenPlaylist, parse_playlist
 from media.hls.segment_times import move_segment, read_timescales
 from media.process import SupervisedProcess
-from media.rtsp.live.feed import Feed, FeedState, FeedStatus
+from media.rtsp.live.feed import FeedState, FeedStatus
+from media.rtsp.live.session_pool import GatewayFeed
 from sessions.context import SessionContext
 from sessions.errors import FfmpegEnded, NoKeyFrame, Stalled
 from sessions.folders import remove_files, require_free_disk
@@ -69,7 +70,7 @@ class HlsOutput(SessionOutput):
         self._was_full = False
         self._may_hold_slot = False
         self._ffmpeg: Path | None = None  # found by prepare(), used by start()
-        self._feed: Feed | None = None
+        self._feed: GatewayFeed | None = None
         self._is_audio_left_out = False  # an ffmpeg of this session has ended because of it
         self._process: SupervisedProcess | None = None
         self._started_s = 0.0
@@ -113,7 +114,7 @@ class HlsOutput(SessionOutput):
         self._ffmpeg = self._context.find_ffmpeg()
         self._take_slot(needs_transcode(self._status.source_codec, is_hevc_variant=self._key.is_hevc_variant))
 
-    def start(self, feed: Feed) -> None:
+    def start(self, feed: GatewayFeed) -> None:
         """Start ffmpeg. Raises what prepare() raises."""
         plan = self._status.plan
         assert plan is not None  # noqa: S101 - the device has described its media
@@ -193,7 +194,7 @@ class HlsOutput(SessionOutput):
             min_free_bytes = self._context.settings.min_free_bytes + extra_bytes
             require_free_disk(self._resources.folder.parent, min_free_bytes)
 
-    def _read_playlist(self, feed: Feed) -> None:
+    def _read_playlist(self, feed: GatewayFeed) -> None:
         try:
             facts = self._playlist_file.stat()
             if (stamp := (facts.st_mtime_ns, facts.st_size)) == self._read_stamp:
@@ -217,7 +218,7 @@ class HlsOutput(SessionOutput):
                 return  # a session that is being stopped
             self._status.set_written_kbps(round(size_bytes * 8 / 1000 / max(last.duration_s, 0.1)))
 
-    def _move_times(self, written: WrittenPlaylist, feed: Feed) -> None:
+    def _move_times(self, written: WrittenPlaylist, feed: GatewayFeed) -> None:
         """Put the new segments on the time line that all streams share, before a player can fetch them."""
         if self._begin_utc is None:
             self._begin_utc = feed.wall_time_of(0.0)

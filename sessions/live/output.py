@@ -16,7 +16,8 @@ from typing import ClassVar
 
 from core.errors import AppError
 from core.records import Problem
-from media.rtsp.live.feed import Feed, FeedStatus
+from media.rtsp.live.feed import FeedStatus
+from media.rtsp.live.session_pool import GatewayFeed
 
 _GOPS_OF_PATIENCE = 2.5
 
@@ -74,7 +75,7 @@ class SessionOutput(ABC):
         """Claim what needs no device. Raises an AppError if this machine cannot run the output now."""
 
     @abstractmethod
-    def start(self, feed: Feed) -> None:
+    def start(self, feed: GatewayFeed) -> None:
         """Start on this feed; prepares if prepare() was not called.
 
         Follows SessionStatus.plan, which is None for an output that `starts_early`.

@@ -13,7 +13,7 @@ from pathlib import Path
 from core.records import StreamSource
 from media.process import Spawner, SupervisedProcess
 from media.rtsp.gateway import RtspGateway
-from media.rtsp.live.feed import Feed
+from media.rtsp.live.session_pool import GatewayFeed
 from sessions.errors import SessionOver
 from sessions.folders import empty_folder, make_folder, remove_folder
 
@@ -28,10 +28,10 @@ class SessionResources:
         self._lock = threading.Lock()
         self._is_released = False
         self._is_fresh = True
-        self._feed: Feed | None = None
+        self._feed: GatewayFeed | None = None
         self._process: SupervisedProcess | None = None
 
-    def open_feed(self, gateway: RtspGateway, source: StreamSource) -> Feed:
+    def open_feed(self, gateway: RtspGateway, source: StreamSource) -> GatewayFeed:
         """Open a feed of this source."""
         with self._lock:
             self.check_open()

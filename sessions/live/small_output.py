@@ -15,7 +15,8 @@ from media.commands import small_command
 from media.ffmpeg import starting_ffmpeg
 from media.fmp4.tracks import has_fragments_of
 from media.process import SupervisedProcess
-from media.rtsp.live.feed import Feed, FeedStatus
+from media.rtsp.live.feed import FeedStatus
+from media.rtsp.live.session_pool import GatewayFeed
 from sessions.context import SessionContext
 from sessions.errors import FfmpegEnded
 from sessions.ids import LiveStreamKey
@@ -66,7 +67,7 @@ class SmallOutput(SocketOutput):
         self._ffmpeg = self._context.find_ffmpeg()
         self._context.slots.take(self._key.stream_id, self._resources)
 
-    def start(self, feed: Feed) -> None:
+    def start(self, feed: GatewayFeed) -> None:
         """Start ffmpeg. Raises what prepare() and check_small_source() raise."""
         plan = self._status.plan
         assert plan is not None  # noqa: S101 - the device has described its media

@@ -13,7 +13,7 @@ from media.codecs.access_unit import VIDEO, AccessUnit
 from media.codecs.video import H264
 from media.flv import BadFlv, FlvFrame, FlvReader
 from media.fmp4.live import TIMESCALE, LiveFragment, LiveFragmentBuilder
-from media.rtsp.live.feed import Feed
+from media.rtsp.live.session_pool import GatewayFeed
 from sessions.live.broadcast import FragmentBroadcaster
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class SmallVideo:
     def __init__(
         self,
         clock: Clock,
-        feed: Feed,
+        feed: GatewayFeed,
         broadcaster: FragmentBroadcaster,
         *,
         audio: AudioFormat | None,

@@ -14,7 +14,8 @@ from core.records import AudioFormat, Problem, StreamKind, StreamState, VideoFor
 from media.commands import PLAYLIST_NAME
 from media.fmp4.tracks import has_fragments_of
 from media.hls.live_playlist import LiveTimeline, WrittenPlaylist
-from media.rtsp.live.feed import Feed, FeedState, FeedStatus
+from media.rtsp.live.feed import FeedState, FeedStatus
+from media.rtsp.live.session_pool import GatewayFeed
 from sessions.backoff import RETRY_AFTER_S
 from sessions.ids import LiveStreamKey
 from sessions.live.plan import Plan, is_for_hls_only
@@ -126,7 +127,7 @@ class SessionStatus:
             self._set_state(state, problem)
             self._changed.notify_all()
 
-    def add_segments(self, written: WrittenPlaylist, feed: Feed) -> tuple[int, tuple[str, ...]]:
+    def add_segments(self, written: WrittenPlaylist, feed: GatewayFeed) -> tuple[int, tuple[str, ...]]:
         """Return how many segments were new, and the names of files that are not in the playlist any more."""
         with self._changed:
             added = self._timeline.add(written, feed.wall_time_of)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from archive.stream_writer import StreamWriter
+from archive.writer import ArchiveWriter
 from core.archive import GapReason, StreamKey
 from core.records import VideoFormat
 from media.codecs.access_unit import AUDIO, VIDEO, AccessUnit
@@ -28,7 +30,7 @@ class CollectedStretch:
 
 
 @dataclass
-class CollectingTarget:
+class CollectingTarget(StreamWriter):
     """A sink that keeps all stretches. A test may set `problem`."""
 
     stretches: list[CollectedStretch] = field(default_factory=list)
@@ -76,12 +78,13 @@ class CollectingTarget:
 
 
 @dataclass
-class CollectingTargets:
+class CollectingTargets(ArchiveWriter):
     """Opens a collecting target for each stream."""
 
     opened: list[tuple[StreamKey, CollectingTarget]] = field(default_factory=list)
 
-    def open_stream(self, stream: StreamKey) -> CollectingTarget:
+    def open_stream(self, stream: StreamKey, **more: object) -> CollectingTarget:
+        del more
         self.opened.append((stream, CollectingTarget()))
         return self.opened[-1][1]
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 from core.recordings import RecordedPlace, ReplayAbilities, ReplaySource
 from core.records import Problem, StreamSource, VideoFormat
 from media.rtsp.gateway import RtspGateway
-from media.rtsp.live.feed import Feed
+from media.rtsp.live.session_pool import GatewayFeed
 from media.rtsp.replay.connection import GatewayReplayConnection
 from media.rtsp.replay.interface import ReplayRank
 from recording_manager import RecordingManager
@@ -44,7 +44,7 @@ class ThinFeeds(RtspGateway):
     def __init__(self, device: Device) -> None:
         self.device = device
 
-    def open_feed(self, stream: StreamSource) -> Feed:
+    def open_feed(self, stream: StreamSource) -> GatewayFeed:
         return self.device.open_feed(stream)
 
 

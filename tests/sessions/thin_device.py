@@ -17,6 +17,7 @@ from core.records import AudioFormat, Credential, Problem, StreamSource, StreamS
 from core.secrets import Secret
 from media.fmp4.live import FragmentSink
 from media.rtsp.live.feed import FeedState, FeedStatus, MediaDescription
+from media.rtsp.live.session_pool import GatewayFeed
 from media.units import UnitSink
 from stream_manager import StreamManager
 from tests.patience import LIMIT_S, until
@@ -124,7 +125,7 @@ class Device:
 
 
 @dataclass
-class ThinFeed:
+class ThinFeed(GatewayFeed):
     device: Device
     opened_utc: datetime = field(default_factory=lambda: datetime.now(UTC))
     is_closed: bool = False

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vision.budget import Budget, own_memory
+from vision.budget import Budget, OwnClocks, own_memory
 
 
 @dataclass
-class _Clocks:
+class _Clocks(OwnClocks):
     """Clocks that a test moves."""
 
     wall: float = 0.0

@@ -29,7 +29,7 @@ KEY_FRAMES = MotionSettings(MotionMode.KEY_FRAMES)
 
 
 class ThinFeed:
-    """As much of media.rtsp.live.feed.Feed as the worker uses."""
+    """As much of GatewayFeed as the worker uses."""
 
     def __init__(self, source: StreamSource) -> None:
         self.source = source

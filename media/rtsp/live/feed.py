@@ -1,19 +1,11 @@
-"""A feed: the interface of the gateway for one reader of a live source.
-
-Feeds of the same source share its device session. The gateway does not retry: if the source fails, its feeds are
-`failed` with a Problem, and the caller opens a new feed.
-"""
+"""The state of a feed, and what it knows of the media of its source."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 from core.records import AudioFormat, Problem, VideoFormat
-from media.fmp4.live import FragmentSink
-from media.units import UnitSink
 
 
 class FeedState(StrEnum):
@@ -75,76 +67,3 @@ class FeedStatus:
     damage: str = ""
     audio_left_out: str = ""
     codec_string: str = ""
-
-
-class Feed(Protocol):
-    """One reader of one source. All methods may be called from any thread."""
-
-    @property
-    def url(self) -> str:
-        """`rtsp://127.0.0.1:port/<random>`: without a password, for one ffmpeg at a time.
-
-        A second reader takes the place of the first. Valid until close().
-        """
-        ...
-
-    def wait_described(self, timeout_s: float) -> MediaDescription:
-        """Wait for the description of the tracks, which often comes before the first key frame.
-
-        Also wait until the first packets have confirmed or corrected the description of the audio, at most 2 s after
-        the first video. Raises the DeviceError that the source failed with; after `timeout_s` CameraUnreachable if the
-        device does not play yet, CameraNoSignal if it plays and sends no video, CameraBadAnswer if it sends video
-        without parameter sets.
-        """
-        ...
-
-    def wait_playing(self, timeout_s: float) -> None:
-        """Wait until the device has agreed to play, has described its tracks, or has failed; at most `timeout_s`."""
-        ...
-
-    def status(self) -> FeedStatus:
-        """Return the present status. Never blocks."""
-        ...
-
-    def is_failed(self) -> bool:
-        """True if the source has failed; then a new feed is needed."""
-        ...
-
-    def wall_time_of(self, media_s: float) -> datetime | None:
-        """Return the arrival time of the frame `media_s` after the key frame that the present reader began with.
-
-        None before that key frame. It is corrected for the drift between the device's clock and ours and for steps of
-        our own wall clock. The result for a given `media_s` does not change once that frame has arrived.
-        """
-        ...
-
-    def open_fragments(self, sink: FragmentSink, *, origin_s: float | None = None) -> None:
-        """Make fragments of the source's frames for `sink` (fmp4/live.py), from the last key frame until close().
-
-        Only the first call has an effect. `origin_s`: the source's time that is 0 on the timeline of the fragments.
-        MJPEG has no fragments: the sink gets no call then.
-        """
-        ...
-
-    def enable_audio(self) -> None:
-        """Put audio into the fragments from now on, if the source has audio that we can carry."""
-        ...
-
-    def fragments_origin_s(self) -> float | None:
-        """Return the source's time that is 0 on the timeline of the fragments. None before the first fragment."""
-        ...
-
-    def open_units(self, sink: UnitSink) -> None:
-        """Pass the access units of the source on to `sink` (media/units.py), from the next key frame until close().
-
-        Only the first call has an effect. All calls of the sink come from the gateway's thread; the last one is
-        on_end(), with SWITCHED_OFF after close(), UNSUPPORTED for MJPEG, otherwise the reason of the failure.
-        """
-        ...
-
-    def close(self) -> None:
-        """Stop reading the source. Returns immediately and may be called twice; a waiting wait_described() ends.
-
-        The device session ends some seconds after its last feed has closed.
-        """
-        ...

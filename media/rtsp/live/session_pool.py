@@ -29,7 +29,7 @@ from media.rtsp.client.budget import SessionBudget, SessionSlot
 from media.rtsp.client.errors import NoSuchStream
 from media.rtsp.client.marker_habit import KnownMarkers
 from media.rtsp.client.session import ClientContext, DeviceSession
-from media.rtsp.live.feed import Feed, FeedStatus, HeldKeyFrame, MediaDescription
+from media.rtsp.live.feed import FeedStatus, HeldKeyFrame, MediaDescription
 from media.rtsp.live.fragments import LiveFragments
 from media.rtsp.live.loopback import LoopbackOutlet, LoopbackServer
 from media.rtsp.live.source import SharedSource
@@ -69,8 +69,12 @@ class SharedDeviceSession:
         self.task: asyncio.Task[None] | None = None
 
 
-class GatewayFeed(Feed):
-    """Feed documents the public methods."""
+class GatewayFeed:
+    """One reader of one source. All public methods but end_consumers() may be called from any thread.
+
+    Feeds of the same source share its device session. The gateway does not retry: if the source fails, its feeds are
+    `failed` with a Problem, and the caller opens a new feed.
+    """
 
     def __init__(
         self, pool: DeviceSessionPool, session: SharedDeviceSession, outlet: LoopbackOutlet, thread: LoopThread
@@ -87,43 +91,78 @@ class GatewayFeed(Feed):
         self._units: UnitTap | None = None
         self._units_task: asyncio.Task[None] | None = None
 
-    # -- any thread: see feed.Feed -----------------------------------------------------------------
+    # -- any thread --------------------------------------------------------------------------------
 
     @property
     def url(self) -> str:
+        """`rtsp://127.0.0.1:port/<random>`: without a password, for one ffmpeg at a time.
+
+        A second reader takes the place of the first. Valid until close().
+        """
         return self.outlet.url
 
     def wait_described(self, timeout_s: float) -> MediaDescription:
+        """Wait for the description of the tracks, which often comes before the first key frame.
+
+        Also wait until the first packets have confirmed or corrected the description of the audio, at most 2 s after
+        the first video. Raises the DeviceError that the source failed with; after `timeout_s` CameraUnreachable if the
+        device does not play yet, CameraNoSignal if it plays and sends no video, CameraBadAnswer if it sends video
+        without parameter sets.
+        """
         return self.session.shared_source.wait_described(timeout_s, lambda: self._is_closed)
 
     def wait_playing(self, timeout_s: float) -> None:
+        """Wait until the device has agreed to play, has described its tracks, or has failed; at most `timeout_s`."""
         self.session.shared_source.wait_playing(timeout_s, lambda: self._is_closed)
 
     def status(self) -> FeedStatus:
+        """Return the present status. Never blocks."""
         status = self.session.shared_source.status()
         return replace(status, frames_dropped=status.frames_dropped - self._frames_dropped_before)
 
     def is_failed(self) -> bool:
+        """True if the source has failed; then a new feed is needed."""
         return self.session.shared_source.error is not None
 
     def wall_time_of(self, media_s: float) -> datetime | None:
+        """Return the arrival time of the frame `media_s` after the key frame that the present reader began with.
+
+        None before that key frame. It is corrected for the drift between the device's clock and ours and for steps of
+        our own wall clock. The result for a given `media_s` does not change once that frame has arrived.
+        """
         start_s = self.outlet.start_s
         return None if start_s is None else self.session.shared_source.arrived_utc(start_s + media_s)
 
     def open_fragments(self, sink: FragmentSink, *, origin_s: float | None = None) -> None:
+        """Make fragments of the source's frames for `sink` (fmp4/live.py), from the last key frame until close().
+
+        Only the first call has an effect. `origin_s`: the source's time that is 0 on the timeline of the fragments.
+        MJPEG has no fragments: the sink gets no call then.
+        """
         self._thread.call(self._start_fragments, sink, origin_s)
 
     def open_units(self, sink: UnitSink) -> None:
+        """Pass the access units of the source on to `sink` (media/units.py), from the next key frame until close().
+
+        Only the first call has an effect. All calls of the sink come from the gateway's thread; the last one is
+        on_end(), with SWITCHED_OFF after close(), UNSUPPORTED for MJPEG, otherwise the reason of the failure.
+        """
         self._thread.call(self._start_units, sink)
 
     def enable_audio(self) -> None:
+        """Put audio into the fragments from now on, if the source has audio that we can carry."""
         self._is_audio_enabled = True
         self._thread.call(self._apply_audio)
 
     def fragments_origin_s(self) -> float | None:
+        """Return the source's time that is 0 on the timeline of the fragments. None before the first fragment."""
         return self._fragments.origin_s if self._fragments else None
 
     def close(self) -> None:
+        """Stop reading the source. Returns immediately and may be called twice; a waiting wait_described() ends.
+
+        The device session ends some seconds after its last feed has closed.
+        """
         self._is_closed = True
         self.session.shared_source.wake_waiters()
         self._pool.close_feed(self)
@@ -215,7 +254,7 @@ class DeviceSessionPool:
         return feed
 
     def close_feed(self, feed: GatewayFeed) -> None:
-        """Feed.close()."""
+        """Do what GatewayFeed.close() says."""
         with self._lock:
             if feed not in self._feeds:
                 return

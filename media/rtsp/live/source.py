@@ -397,7 +397,7 @@ class SharedSource(SessionSink):
         return self._codec if self.error is None else None
 
     def wait_playing(self, timeout_s: float, is_given_up: Callable[[], bool] = lambda: False) -> None:
-        """See feed.Feed.wait_playing. From other threads."""
+        """See GatewayFeed.wait_playing. From other threads."""
 
         def is_over() -> bool:
             return self._playing_since_s is not None or self._is_described() or self.error is not None or is_given_up()
@@ -406,7 +406,7 @@ class SharedSource(SessionSink):
             self._waiters.wait_for(is_over, timeout_s)
 
     def wait_described(self, timeout_s: float, is_given_up: Callable[[], bool] = lambda: False) -> MediaDescription:
-        """See feed.Feed.wait_described. From other threads."""
+        """See GatewayFeed.wait_described. From other threads."""
         with self._waiters:
 
             def is_over() -> bool:

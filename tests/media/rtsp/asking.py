@@ -12,7 +12,8 @@ import pytest
 from core.records import Credential, StreamSource
 from core.secrets import Secret
 from media.ffmpeg import find_ffmpeg
-from media.rtsp.live.feed import Feed, FeedState, FeedStatus
+from media.rtsp.live.feed import FeedState, FeedStatus
+from media.rtsp.live.session_pool import GatewayFeed
 from tests.patience import LIMIT_S, until
 
 PASSWORD = "pass 12"
@@ -34,13 +35,13 @@ def source(
     return StreamSource(1, token, uri, "camera1", credential, web_port=web_port)
 
 
-def until_state(feed: Feed, *states: FeedState, timeout_s: float = LIMIT_S) -> FeedStatus:
+def until_state(feed: GatewayFeed, *states: FeedState, timeout_s: float = LIMIT_S) -> FeedStatus:
     status = until(lambda: status if (status := feed.status()).state in states else None, timeout_s)
     assert status
     return status
 
 
-def read(feed: Feed, *options: str, seconds: float = 1.0, ffmpeg: str | Path | None = None) -> bytes:
+def read(feed: GatewayFeed, *options: str, seconds: float = 1.0, ffmpeg: str | Path | None = None) -> bytes:
     """Read the feed with ffmpeg and return its standard output."""
     source_options = ("-rtsp_transport", "tcp", "-i", feed.url, "-t", str(seconds))
     command = [str(ffmpeg or find_ffmpeg()), "-nostdin", "-v", "error", *source_options, *options, "-"]

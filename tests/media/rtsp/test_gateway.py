@@ -16,7 +16,8 @@ import pytest
 from core.errors import DeviceError, Unavailable
 from media.ffmpeg import find_ffmpeg
 from media.rtsp.gateway import RtspGateway
-from media.rtsp.live.feed import Feed, FeedState
+from media.rtsp.live.feed import FeedState
+from media.rtsp.live.session_pool import GatewayFeed
 from tests.media.encoded import encode_h264
 from tests.media.rtsp.asking import Reader, read, source, until_state
 from tests.media.rtsp.camera_peer import PeerCamera, nal_units
@@ -288,7 +289,7 @@ def test_opening_and_closing_feeds_leaks_nothing(camera: Cameras, gateway: RtspG
 
 def test_a_stopped_gateway_has_ended_all_and_opens_nothing(camera: Cameras, gateway: RtspGateway) -> None:
     peer = camera()
-    feeds: list[Feed] = [gateway.open_feed(source(peer.uri(), token=str(number))) for number in range(4)]
+    feeds: list[GatewayFeed] = [gateway.open_feed(source(peer.uri(), token=str(number))) for number in range(4)]
     for feed in feeds:
         until_state(feed, FeedState.FLOWING)
     with promised(3):

@@ -13,7 +13,7 @@ import pytest
 from media.commands import AudioHandling, Container, LiveOptions, VideoHandling, live_command
 from media.ffmpeg import find_ffmpeg
 from media.rtsp.gateway import RtspGateway
-from media.rtsp.live.feed import Feed
+from media.rtsp.live.session_pool import GatewayFeed
 from tests.media.encoded import Encoded, encode_h264, with_b_frames
 from tests.media.fmp4.player import Player
 from tests.media.rtsp.asking import source
@@ -91,7 +91,7 @@ def sums(file: Path) -> list[str]:
     return [line.split(",")[5].strip() for line in run.stdout.splitlines() if not line.startswith("#")]
 
 
-def hls(feed: Feed, folder: Path) -> Path:
+def hls(feed: GatewayFeed, folder: Path) -> Path:
     """Read the feed as a live session does, for some seconds; return its segments as one file."""
     folder.mkdir()
     options = LiveOptions(

@@ -11,13 +11,14 @@ import pytest
 from core.records import StreamSource
 from media.fmp4.live import LiveFragment, LiveInit
 from media.rtsp.gateway import RtspGateway
-from media.rtsp.live.feed import Feed, FeedState
+from media.rtsp.live.feed import FeedState
+from media.rtsp.live.session_pool import GatewayFeed
 from tests.media.rtsp.asking import read, source, until_state
 from tests.patience import LIMIT_S, Slowness, until
 from tests.simulator.process import PASSWORD, Simulator
 from tests.simulator.rtsp_client import RtspClient
 
-Open = Callable[..., Feed]
+Open = Callable[..., GatewayFeed]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def recorder(cache_dir: Path) -> Iterator[Simulator]:
 def open_channel(recorder: Simulator, gateway: RtspGateway) -> Iterator[Open]:
     recorder.clear()
 
-    def open_one(channel: int, role: str = "main") -> Feed:
+    def open_one(channel: int, role: str = "main") -> GatewayFeed:
         stream: StreamSource = source(recorder.live_url(channel, role), token=f"{channel}{role}", password=PASSWORD)
         return gateway.open_feed(stream)
 

@@ -112,7 +112,8 @@ class Choices:
         self.tries += 1
         with self._database.write() as session:
             for name in ("a", "b"):
-                found = session.scalars(select(ChoiceRow.value).where(ChoiceRow.name == name)).one()
+                chosen = select(ChoiceRow.value).where(ChoiceRow.name == name)
+                found = session.scalars(chosen.with_for_update()).one()  # the other transaction may not have ended yet
                 session.execute(update(ChoiceRow).where(ChoiceRow.name == name).values(value=str(int(found) + 1)))
             return self.tries
 

@@ -39,7 +39,7 @@ from web.services import EXTENSION, Services
 pytestmark = pytest.mark.generated
 
 ANSWERS = (status_code_conformance, content_type_conformance, response_schema_conformance)
-EXAMPLES, MANY_EXAMPLES = 5, 100
+EXAMPLES, MANY_EXAMPLES = 3, 100
 # Well-formed requests that fail here: the pretend recorder cannot start, an account exists already, no user has the
 # name Nobody, no device has a changed certificate, no export is finished, push.example is no push service, and the sink
 # of push stays; the event has no look, the search is done, and there are no several nodes.

@@ -28,7 +28,7 @@ from media.archive.file_reader import ArchiveFile, ArchiveFileError
 log = logging.getLogger(__name__)
 
 _EXTENTS_S = 2.0
-_LOST_S = 2.0  # a database that does not answer is asked again after this time
+_LOST_S = 2.0  # before the next question to a database that does not answer
 _NEWEST = 2**31  # the epoch of own files that have no row yet
 _T = TypeVar("_T")
 

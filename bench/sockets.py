@@ -85,10 +85,10 @@ def crowd(device: Recorder, app: App, context: BrowserContext, camera_id: int, w
     """Measure a hundred viewers without a browser, and the latency in one browser among them."""
     channel, token, _ = app.profiles(camera_id, "sub")[0]
     with viewers(app, camera_id, [token], 1, window_s + 60):
-        time.sleep(8)
+        time.sleep(8)  # for the joins of the viewers
         alone_mb = _memory_mb(app)
     with viewers(app, camera_id, [token], _CROWD, window_s + 60) as process:
-        time.sleep(8)
+        time.sleep(8)  # for the joins of the viewers
         cost = measure(lambda: family(psutil.Process(app.pid)), window_s)
         grown_mb = _memory_mb(app) - alone_mb
         page_ms = []

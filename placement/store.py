@@ -66,7 +66,7 @@ class NodeStore:
             row.expires, row.ready_at = now + node.lease_s, now + starts_s
 
     @repeated
-    def renew(self, node: NodeIdentity, incarnation: str, load: NodeLoad = NodeLoad()) -> Situation:  # noqa: B008
+    def renew(self, node: NodeIdentity, incarnation: str, load: NodeLoad = NodeLoad()) -> Situation:  # noqa: B008 - frozen
         """Extend the lease of this node, with its load, and return all leases.
 
         Raise NameTaken if its row is gone or another's.

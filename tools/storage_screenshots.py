@@ -1,4 +1,4 @@
-"""Screenshots of recording on the server: its page, disks in trouble, backfills, alerts, a pause, and what is kept.
+"""Screenshots of recording on the server: its page, disks in trouble, backfills, alerts, a pause and kept ranges.
 
 Rare states, such as a disk that is gone, are answers that the browser gets in place of the app's.
 """

@@ -113,7 +113,7 @@ class HangingStore(NodeStore):
         super().__init__(database, SystemClock())
         self.hangs, self.goes_on = threading.Event(), threading.Event()
 
-    def renew(self, node: NodeIdentity, incarnation: str, load: NodeLoad = NodeLoad()) -> Situation:  # noqa: B008
+    def renew(self, node: NodeIdentity, incarnation: str, load: NodeLoad = NodeLoad()) -> Situation:  # noqa: B008 - frozen
         if self.hangs.is_set():
             self.goes_on.wait(LIMIT_S)
             raise Unavailable("The database cannot be reached.")

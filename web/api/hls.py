@@ -58,8 +58,8 @@ def variant_playlist(path: models.VariantPath, query: models.VariantQuery) -> Re
 def make_player_link(path: models.ChannelPath) -> dict[str, Any]:
     """Make an address of the multivariant playlist that needs no login, for a player that sends none.
 
-    It shows this channel's live picture to everybody who knows it, for a day, but ends with your login: at a logout, or
-    a new password.
+    Each person with the address sees this channel's live picture for a day. The address ends with your login: at a
+    logout, or a new password.
     """
     services().streams.master_playlist(path.camera_id, path.number, "h264")  # raises NotFound
     who = current_principal()

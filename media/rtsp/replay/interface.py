@@ -28,7 +28,7 @@ class ReplayRank(IntEnum):
 
     @property
     def purpose(self) -> str:
-        """What a connection of this rank is for, in the words of users."""
+        """Return the purpose of a connection of this rank, in words for users."""
         return _PURPOSES[self]
 
 

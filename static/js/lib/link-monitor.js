@@ -10,7 +10,7 @@
 /**
  * @typedef {{intervalMs: number, takenBytes: number, busyMs: number, busyBytes: number, backlogBytes: number,
  *   backlogMs: number, serverLagMs?: number}} Pace one `pace` message. `busyMs`: the part of the interval with a backlog;
- *   `busyBytes`: bytes taken in it; `serverLagMs`: how late the server does what is due
+ *   `busyBytes`: bytes taken in it; `serverLagMs`: the lateness of the server's event loop
  * @typedef {{isLate: boolean, calmMs: number, kbps: number|null, burstKbps?: number|null, bestBurstKbps?: number|null,
  *   measuredMs?: number, isServerBusy?: boolean}} LinkState
  *   `calmMs`: how long nothing was late or waited, 0 while nothing arrives; `kbps`: throughput, null while unknown;

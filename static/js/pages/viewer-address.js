@@ -4,7 +4,7 @@ import { copied, setText } from '../components/dom.js';
 import { problemOf } from '../lib/api.js';
 import { byId } from './page.js';
 
-const COPIED = 'Copied. Everybody who has this address sees the channel, for a day or until you log out.';
+const COPIED = 'Copied. Each person with this address sees the channel, for a day or until you log out.';
 const COPIED_HERE = 'Copied. Without accounts, only players on this machine can open it.';
 
 /**

@@ -1,4 +1,4 @@
-"""The playlist of the key frames that the server has recorded: its times in ffmpeg, its limits, and who may read it."""
+"""The playlist of the key frames that the server has recorded: its times in ffmpeg, its limits and its access rules."""
 
 from __future__ import annotations
 
